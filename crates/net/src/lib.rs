@@ -1,0 +1,4 @@
+//! Sockets and media threads: bytes in, bytes out, each stamped with the moment it came.
+//!
+//! *Invariant:* no decisions. What a datagram means is decided below.
+#![deny(unsafe_code)]

@@ -1,0 +1,4 @@
+//! A softphone as a machine.
+//!
+//! *Invariant:* no sockets.
+#![forbid(unsafe_code)]
