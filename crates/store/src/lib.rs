@@ -1,0 +1,3 @@
+//! The store.
+//!
+//! *Invariant:* no rules of the domain.

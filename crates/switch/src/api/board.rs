@@ -1,0 +1,129 @@
+//! The live board: who waits, who talks, what every consultant does, how well the line does today.
+
+use crate::facts::Doing;
+use senim_base::{CallId, ConsultantId, Language, Redacted};
+use serde::{Deserialize, Serialize};
+
+/// A picture of the line at one moment.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Board {
+    /// Calls in the script.
+    pub in_script: u32,
+    /// Callers waiting, first the one who is next.
+    pub waiting: Vec<WaitingRow>,
+    /// Talks.
+    pub talking: Vec<TalkingRow>,
+    /// Calls forwarded or being forwarded.
+    pub forwarded: u32,
+    /// Consultants by login.
+    pub consultants: Vec<ConsultantRow>,
+    /// Trunks by name.
+    pub trunks: Vec<TrunkRow>,
+    /// Counts since the program started.
+    pub totals: Totals,
+    /// The last fact that this picture knows.
+    pub seq: u64,
+    /// The line takes no new calls.
+    pub draining: bool,
+}
+
+/// One waiting caller.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WaitingRow {
+    /// The call.
+    pub call: CallId,
+    /// 1 is next.
+    pub position: u32,
+    /// The caller's language.
+    pub language: Language,
+    /// What he wants to talk about.
+    pub topic: Option<String>,
+    /// 0 is urgent.
+    pub priority: u8,
+    /// Milliseconds since he entered the queue.
+    pub waited_ms: u64,
+    /// Whose phone rings for him.
+    pub ringing: Option<String>,
+}
+
+/// One talk.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TalkingRow {
+    /// The call.
+    pub call: CallId,
+    /// The consultant's login.
+    pub consultant: String,
+    /// The caller's language.
+    pub language: Language,
+    /// Milliseconds since they began.
+    pub talked_ms: u64,
+    /// The caller hears music.
+    pub on_hold: bool,
+    /// The call's appeal, printed form.
+    pub appeal: Option<String>,
+}
+
+/// One consultant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ConsultantRow {
+    /// Id.
+    pub id: ConsultantId,
+    /// What he registers his softphone with.
+    pub login: String,
+    /// What colleagues call him.
+    pub name: Redacted<String>,
+    /// What he speaks.
+    pub languages: Vec<Language>,
+    /// Topics he takes; empty: all.
+    pub skills: Vec<String>,
+    /// What he does.
+    pub doing: Doing,
+    /// Milliseconds since that began.
+    pub since_ms: u64,
+    /// A softphone is registered.
+    pub reachable: bool,
+}
+
+/// One trunk.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrunkRow {
+    /// Its name in the configuration.
+    pub name: String,
+    /// It answers its probes (a trunk that is not probed counts as alive).
+    pub alive: bool,
+    /// Calls on it now.
+    pub calls: u32,
+}
+
+/// Counts since the program started.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Calls that came in for the line.
+    pub arrived: u64,
+    /// Answered by the line.
+    pub answered: u64,
+    /// Asked for a human.
+    pub queued: u64,
+    /// Talked with a consultant.
+    pub served: u64,
+    /// Of those, within the service level's time.
+    pub served_in_time: u64,
+    /// Left while waiting.
+    pub abandoned: u64,
+    /// Joined to the other centre.
+    pub forwarded: u64,
+    /// Refused (limits, unknown numbers).
+    pub refused: u64,
+    /// Appeals registered.
+    pub appeals: u64,
+    /// Recordings closed.
+    pub recordings: u64,
+}
+
+impl Totals {
+    /// Service level in per cent of all who asked for a human and are no longer waiting; `None` before the first.
+    pub fn service_level(&self) -> Option<u32> {
+        let ended = self.served + self.abandoned;
+        (ended > 0).then(|| u32::try_from(self.served_in_time * 100 / ended).unwrap_or(100))
+    }
+}

@@ -1,0 +1,290 @@
+//! Facts: what happened, in the order it happened. The journal of facts is the truth; every table, report and
+//! statistic is a view of it, and a program that reads all facts again knows all that this one knew.
+
+use core::time::Duration;
+use senim_appeals::{AppealNumber, Status};
+use senim_base::{
+    CallId, ConsultantId, Instant, Language, LegId, Number, OfferId, RecordingId, Redacted, TrackId, WallTime,
+};
+use senim_sip::Secrets;
+use serde::{Deserialize, Serialize};
+
+/// One fact with its place in the order of all facts.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// 1, 2, 3 … without holes in a data folder.
+    pub seq: u64,
+    /// What the calendar said.
+    pub wall: WallTime,
+    /// The monotonic moment within the run of the program that wrote it (see [`Fact::LineStarted`]).
+    pub at: Instant,
+    /// The call it belongs to, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// Who is calling, as far as the trunk tells (FEATURES T2, T3).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CallerIdentity {
+    /// E.164, absent when withheld or not a number.
+    pub number: Option<Redacted<Number>>,
+    /// The identity header as it came.
+    pub original: Redacted<String>,
+    /// The caller withheld his number: he is accepted, routed and flagged.
+    pub anonymous: bool,
+}
+
+/// Who did something, for facts about appeals, forwards and openings.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// The caller, by a key.
+    Caller,
+    /// A consultant.
+    Consultant(ConsultantId),
+    /// Somebody at the command line or the HTTP API, by the name he gave.
+    Operator(String),
+    /// The line itself.
+    Line,
+}
+
+/// How an offer to a consultant ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferOutcome {
+    /// He picked up.
+    Answered,
+    /// He refused.
+    Rejected,
+    /// He let it ring.
+    NoAnswer,
+    /// His softphone could not be reached, or was lost.
+    Unreachable,
+    /// The caller hung up first.
+    CallerLeft,
+    /// The offer was taken back: he signed out, or the caller was moved.
+    Withdrawn,
+}
+
+/// How a forward ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardResult {
+    /// The other centre answered and the caller was joined to it.
+    Connected,
+    /// It was busy (486, 600).
+    Busy,
+    /// It rang out.
+    NoAnswer,
+    /// It refused, or could not be reached.
+    Failed,
+    /// The caller hung up meanwhile.
+    CallerLeft,
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    /// The caller hung up.
+    CallerHungUp,
+    /// The consultant hung up.
+    ConsultantHungUp,
+    /// The other centre hung up after a forward.
+    ForwardHungUp,
+    /// The script came to an ending it names as complete.
+    Completed,
+    /// No sound packets came from the caller any more (FEATURES T14).
+    MediaLost,
+    /// The caller's side of the signalling was lost.
+    SignallingLost,
+    /// A fault of ours: no port could be opened, or no sound format fitted any more.
+    OurFault,
+    /// An operator ended it, or the line was stopped.
+    LineStopped,
+    /// The program was killed; found at the next start.
+    Interrupted,
+}
+
+/// Which of the three final states a line call reached (FEATURES P2: each call is in exactly one).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disposition {
+    /// A consultant, or the other centre, spoke with the caller; or the script gave him what he asked for.
+    Served,
+    /// The caller left in the script, before he asked for a human.
+    LeftInScript,
+    /// The caller left (or was lost) while waiting for a human.
+    Abandoned,
+    /// The line failed him.
+    Failed,
+}
+
+/// What a consultant is doing, as facts tell it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// Not at work.
+    SignedOut,
+    /// Free for the next caller.
+    Ready,
+    /// A caller is offered.
+    Offered,
+    /// In a talk.
+    Talking,
+    /// Finishing after a talk.
+    WrapUp,
+    /// On a break, with its reason.
+    Break(String),
+    /// Did not pick up.
+    NoAnswer,
+    /// No softphone registered.
+    Unreachable,
+    /// In a call of his own.
+    Busy,
+}
+
+/// The written demand under which a recording is opened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DemandNote {
+    /// The letter's number.
+    pub number: String,
+    /// The letter's date, `YYYY-MM-DD`.
+    pub date: String,
+    /// Who demands.
+    pub authority: String,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+#[allow(missing_docs)] // the fields are the words of the variant's own sentence
+pub enum Fact {
+    /// The program started to answer; monotonic moments below belong to this run.
+    LineStarted { version: String },
+    /// The program stopped in good order.
+    LineStopped,
+
+    /// A consultant was made known. `name` is what colleagues call him.
+    ConsultantAdded {
+        consultant: ConsultantId,
+        login: String,
+        name: Redacted<String>,
+        languages: Vec<Language>,
+        skills: Vec<String>,
+        secrets: Secrets,
+    },
+    /// A consultant's languages, skills or password changed.
+    ConsultantChanged {
+        consultant: ConsultantId,
+        name: Redacted<String>,
+        languages: Vec<Language>,
+        skills: Vec<String>,
+        secrets: Secrets,
+    },
+    /// A consultant was removed; what he did stays.
+    ConsultantRemoved { consultant: ConsultantId },
+    /// He signed in.
+    SignedIn { consultant: ConsultantId },
+    /// He signed out.
+    SignedOut { consultant: ConsultantId },
+    /// What he does changed.
+    ConsultantNow { consultant: ConsultantId, doing: Doing, after_ms: u64 },
+
+    /// A call came in on a trunk (or from a softphone, by `user`).
+    Arrived { dialled: String, trunk: Option<String>, user: Option<ConsultantId>, caller: CallerIdentity },
+    /// It was refused before it was answered.
+    Refused { status: u16, why: String },
+    /// It was answered.
+    Answered { after_ms: u64 },
+    /// The script it follows.
+    ScriptBegan { script: String, hash: String },
+    /// It came to a step.
+    Step { step: String },
+    /// The caller pressed a key that the script read. Digits of a collected number are not in the facts.
+    Key { step: String, key: Redacted<char> },
+    /// The caller's language.
+    LanguageSet { language: Language },
+    /// It waits for a human. The order is priority, then who came first.
+    Queued { queue: String, topic: Option<String>, priority: u8, language: Language, urgent: bool },
+    /// The caller heard his place.
+    PositionSaid { position: u32 },
+    /// It was offered to a consultant.
+    Offered { offer: OfferId, consultant: ConsultantId },
+    /// The offer ended.
+    OfferEnded { offer: OfferId, consultant: ConsultantId, outcome: OfferOutcome, after_ms: u64 },
+    /// They talk. `waited_ms` since the caller entered the queue.
+    Talking { consultant: ConsultantId, waited_ms: u64 },
+    /// The consultant put the caller on hold.
+    Held { consultant: ConsultantId },
+    /// He took him back.
+    Resumed { consultant: ConsultantId },
+    /// The consultant's side was lost; the caller goes back to the front.
+    ConsultantLost { consultant: ConsultantId, why: EndCause },
+    /// The talk ended.
+    TalkEnded { consultant: ConsultantId, talked_ms: u64 },
+    /// No sound came from a leg for a while.
+    MediaSilent { leg: LegId, silent_ms: u64 },
+    /// Packets from addresses that have no part in the call were ignored.
+    Strangers { leg: LegId, packets: u64 },
+
+    /// Somebody sends the caller on. He hears a notice first.
+    ForwardBegan { to: String, by: Author },
+    /// The notice was heard, wholly or not.
+    NoticeHeard { whole: bool },
+    /// The forward ended.
+    ForwardEnded { to: String, result: ForwardResult, status: Option<u16>, after_ms: u64 },
+
+    /// An appeal got its number.
+    AppealRegistered { number: AppealNumber, by: Author },
+    /// The call was linked to an appeal.
+    AppealLinked { number: AppealNumber, by: Author },
+    /// The appeal's status changed.
+    AppealStatus { number: AppealNumber, status: Status, by: Author },
+    /// The caller asked for a status; whether the number was known.
+    StatusAsked { known: bool },
+
+    /// The recording began.
+    RecordingBegan { recording: RecordingId },
+    /// A party speaks on a track of the recording from now on.
+    TrackBegan { recording: RecordingId, track: TrackId, party: Party },
+    /// The recording was closed.
+    RecordingClosed { recording: RecordingId, length_ms: u64, bytes: u64, lost_frames: u64, torn: bool },
+    /// The recording could not be written; the call went on.
+    RecordingFailed { recording: RecordingId, why: String },
+
+    /// Somebody looked for recordings.
+    RecordingsSearched { number: AppealNumber, by: Author, found: u32 },
+    /// A recording was handed out under a written demand.
+    RecordingExported { recording: RecordingId, number: AppealNumber, demand: DemandNote, by: Author },
+    /// Somebody asked for a recording without the right to.
+    ExportRefused { number: Option<AppealNumber>, by: Author, why: String },
+
+    /// The call ended.
+    Ended { cause: EndCause, disposition: Option<Disposition>, length_ms: u64 },
+
+    /// A trunk answers its probes, or does no longer.
+    TrunkNow { trunk: String, alive: bool },
+}
+
+/// Who speaks on a track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// The caller: always track 0.
+    Caller,
+    /// The line: prompts and music as the caller heard them. Always track 1.
+    Line,
+    /// A consultant.
+    Consultant(ConsultantId),
+    /// The other side of a forward.
+    Forward,
+}
+
+/// Whole milliseconds, as facts tell durations.
+pub(crate) fn ms(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
