@@ -1,0 +1,105 @@
+//! One party's connection within a call: a SIP session, its offer/answer machine, a port of ours.
+
+use crate::facts::{Fact, Party};
+use crate::rooms::Rooms;
+use senim_base::{CallId, LegId, RecordingId, TrackId};
+use senim_media::{Order, StreamConfig};
+use senim_sdp::{Capabilities, Direction, Fault, Local, Negotiated, Negotiator};
+use senim_sip::SessionId;
+use std::net::{IpAddr, SocketAddr};
+
+/// A leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) party: Party,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) sdp: Negotiator,
+    port: u16,
+    /// Where the signalling of this party comes from: only its sound may come from elsewhere than SDP says.
+    peer: IpAddr,
+    direction: Direction,
+}
+
+impl Leg {
+    /// Takes a port and has it opened. `None` when no port is free.
+    pub(crate) fn open(call: CallId, party: Party, peer: IpAddr, rooms: &mut Rooms) -> Option<Leg> {
+        let port = rooms.ports.take(rooms.now)?;
+        let id = rooms.leg_id();
+        let local = Local {
+            address: SocketAddr::new(rooms.settings.media.address, port),
+            session_id: rooms.entropy.u64() >> 2,
+        };
+        let sdp = Negotiator::new(Capabilities::default(), local);
+        rooms.order(call, Order::Open { leg: id, port });
+        Some(Leg { id, party, session: None, sdp, port, peer, direction: Direction::SendRecv })
+    }
+
+    /// Ties the leg to its SIP session, so that events of the session find it.
+    pub(crate) fn attach(&mut self, call: CallId, session: SessionId, rooms: &mut Rooms) {
+        self.session = Some(session);
+        rooms.sessions.insert(session, (call, self.id));
+    }
+
+    /// Tells the media worker what was agreed.
+    pub(crate) fn configure(&mut self, call: CallId, agreed: &Negotiated, rooms: &mut Rooms) {
+        self.direction = agreed.direction;
+        let stream = StreamConfig::from((agreed, self.peer));
+        rooms.order(call, Order::Configure { leg: self.id, stream });
+    }
+
+    /// The party does not want to hear us: it has put us on hold.
+    pub(crate) fn holds_us(&self) -> bool {
+        matches!(self.direction, Direction::RecvOnly | Direction::Inactive)
+    }
+
+    /// The party changes its media within the dialog. Answers it; the leg keeps sounding as it did on a fault.
+    pub(crate) fn reoffered(&mut self, call: CallId, offer: Option<&[u8]>, rooms: &mut Rooms) -> Result<(), Fault> {
+        let Some(session) = self.session else { return Ok(()) };
+        let now = rooms.now;
+        let Some(offer) = offer else {
+            let ours = self.sdp.offer(Direction::SendRecv);
+            rooms.sip.answer_reoffer(session, Ok(ours), now);
+            return Ok(());
+        };
+        match self.sdp.answer_to(offer, Direction::SendRecv) {
+            Ok((answer, agreed)) => {
+                rooms.sip.answer_reoffer(session, Ok(answer), now);
+                self.configure(call, &agreed, rooms);
+                Ok(())
+            }
+            Err(fault) => {
+                rooms.sip.answer_reoffer(session, Err(488), now);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Puts what the party says on a track.
+    pub(crate) fn record(&self, call: CallId, recording: RecordingId, track: TrackId, rooms: &mut Rooms) {
+        rooms.order(call, Order::Record { leg: self.id, recording, track });
+        rooms.fact(Some(call), Fact::TrackBegan { recording, track, party: self.party });
+    }
+
+    /// Ends the session, if it still stands, and gives the port back.
+    pub(crate) fn close(mut self, call: CallId, rooms: &mut Rooms) {
+        if let Some(session) = self.session.take() {
+            rooms.sessions.remove(&session);
+            rooms.sip.hang_up(session, None, rooms.now);
+        }
+        self.free(call, rooms);
+    }
+
+    /// The session has ended by itself: only the port is given back.
+    pub(crate) fn closed(mut self, call: CallId, rooms: &mut Rooms) {
+        if let Some(session) = self.session.take() {
+            rooms.sessions.remove(&session);
+        }
+        self.free(call, rooms);
+    }
+
+    fn free(self, call: CallId, rooms: &mut Rooms) {
+        rooms.order(call, Order::Close { leg: self.id });
+        rooms.ports.give(self.port, rooms.now);
+    }
+}

@@ -1,0 +1,297 @@
+//! One call: a caller's leg, what he is doing, and whoever he is joined with.
+//!
+//! `State` says what is true; each verb has its own file: `arrive`, `script`, `wait`, `talk`, `forward`, `feature`,
+//! `direct`, `end`. A verb takes the old state out, and puts the new one in.
+
+mod appeal;
+mod arrive;
+mod direct;
+mod end;
+mod feature;
+mod forward;
+mod keys;
+pub(crate) mod leg;
+mod script;
+mod talk;
+mod wait;
+
+pub(crate) use arrive::Arrival;
+pub(crate) use direct::Direct;
+pub(crate) use feature::Feature;
+pub(crate) use forward::Forwarding;
+use leg::Leg;
+pub(crate) use talk::Talking;
+pub(crate) use wait::{Place, Waiting};
+
+use crate::facts::{EndCause, Fact};
+use crate::rooms::{Rooms, Wake};
+use senim_base::{CallId, ConsultantId, Instant, Language, LegId, PlayId, RecordingId, TrackId};
+use senim_ivr::{Run, SayId};
+use senim_media::Event as MediaEvent;
+use senim_sip::{Ending, Event as SipEvent};
+
+/// What a call is doing.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// The caller's port is being opened.
+    Opening(Arrival),
+    /// The script speaks with the caller.
+    Script,
+    /// The caller waits for a human.
+    Waiting(Waiting),
+    /// Caller and consultant talk.
+    Talking(Talking),
+    /// The caller is being sent on.
+    Forwarding(Forwarding),
+    /// The caller is joined to the other centre.
+    Forwarded(Leg),
+    /// A consultant dialled a feature code.
+    Feature(Feature),
+    /// A number that rings one consultant.
+    Direct(Direct),
+    /// Nothing is left of it.
+    Over,
+}
+
+/// What happened on the way of the call, for its final state.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) queued: bool,
+    pub(crate) served: bool,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    pub(crate) caller: Option<Leg>,
+    pub(crate) caller_leg: LegId,
+    /// The trunk it came in on: it counts there until it ends.
+    pub(crate) trunk: Option<String>,
+    /// The trunk a forward went out on.
+    pub(crate) out_trunk: Option<String>,
+    /// The consultant whose softphone made it.
+    pub(crate) user: Option<ConsultantId>,
+    pub(crate) born: Instant,
+    pub(crate) answered: bool,
+    pub(crate) run: Option<Run>,
+    pub(crate) saying: Option<(PlayId, SayId)>,
+    pub(crate) language: Option<Language>,
+    pub(crate) default_language: Language,
+    /// Where he last stood in the queue, so that he can come back to the same place.
+    pub(crate) place: Option<Place>,
+    pub(crate) recording: Option<Recording>,
+    pub(crate) marks: Marks,
+    pub(crate) state: State,
+}
+
+/// The call's recording.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recording {
+    pub(crate) id: RecordingId,
+    next_track: u8,
+}
+
+impl Recording {
+    /// The caller speaks on this track.
+    pub(crate) const CALLER: TrackId = TrackId(0);
+    /// What the line plays to the caller is on this one.
+    pub(crate) const LINE: TrackId = TrackId(1);
+
+    pub(crate) fn new(id: RecordingId) -> Self {
+        Recording { id, next_track: 2 }
+    }
+
+    /// A track for one more party; the last one is shared when a call had more than 254 parties.
+    pub(crate) fn track(&mut self) -> TrackId {
+        let track = TrackId(self.next_track);
+        self.next_track = self.next_track.saturating_add(1);
+        track
+    }
+}
+
+impl Call {
+    /// Nothing is left of it; the board can forget it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// The caller's language, or the script's own while he has not chosen.
+    pub(crate) fn language(&self) -> Language {
+        self.language.unwrap_or(self.default_language)
+    }
+
+    pub(crate) fn fact(&self, fact: Fact, rooms: &mut Rooms) {
+        rooms.fact(Some(self.id), fact);
+    }
+
+    /// Puts what the leg's party says on a track of its own.
+    pub(crate) fn record_party(&mut self, leg: &Leg, rooms: &mut Rooms) {
+        if let Some(recording) = &mut self.recording {
+            let track = recording.track();
+            leg.record(self.id, recording.id, track, rooms);
+        }
+    }
+
+    /// Something came from the media worker.
+    pub(crate) fn on_media(&mut self, event: MediaEvent, rooms: &mut Rooms) {
+        match event {
+            MediaEvent::Opened { leg } => self.on_port_open(leg, rooms),
+            MediaEvent::OpenFailed { leg, .. } => self.on_port_failed(leg, rooms),
+            MediaEvent::PlayEnded { play, .. } => self.on_played(play, rooms),
+            MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit.as_char(), rooms),
+            MediaEvent::Inactive { leg, silent_for } => {
+                self.fact(Fact::MediaSilent { leg, silent_ms: crate::facts::ms(silent_for) }, rooms);
+                self.on_media_lost(leg, rooms);
+            }
+            MediaEvent::Strangers { leg, packets } => self.fact(Fact::Strangers { leg, packets }, rooms),
+            MediaEvent::FirstPacket { .. }
+            | MediaEvent::Resumed { .. }
+            | MediaEvent::Relatched { .. }
+            | MediaEvent::Report { .. }
+            | MediaEvent::Closed { .. } => {}
+        }
+    }
+
+    /// Something came from the SIP session of one of its legs.
+    pub(crate) fn on_sip(&mut self, leg: LegId, event: SipEvent, rooms: &mut Rooms) {
+        match event {
+            SipEvent::Ringing { .. } => self.on_ringing(leg, rooms),
+            SipEvent::Answered { sdp, .. } => self.on_answered(leg, sdp.as_deref(), rooms),
+            SipEvent::Rejected { status, reason, .. } => self.on_rejected(leg, status, reason, rooms),
+            SipEvent::Reoffered { sdp, .. } => self.on_reoffered(leg, sdp.as_deref(), rooms),
+            SipEvent::Cancelled { .. } => self.on_party_gone(leg, EndCause::CallerHungUp, rooms),
+            SipEvent::Ended { ending, .. } => {
+                let cause = match (ending, leg == self.caller_leg) {
+                    (Ending::RemoteBye, true) => EndCause::CallerHungUp,
+                    (Ending::RemoteBye, false) => EndCause::ConsultantHungUp,
+                    (Ending::LocalBye, _) => return,
+                    (Ending::Timeout | Ending::Transport, _) => EndCause::SignallingLost,
+                };
+                self.on_party_gone(leg, cause, rooms);
+            }
+            SipEvent::Info { digit: Some(digit), .. } => self.on_digit(leg, digit, rooms),
+            _ => {}
+        }
+    }
+
+    /// A timer of the call fired.
+    pub(crate) fn on_wake(&mut self, wake: Wake, rooms: &mut Rooms) {
+        match wake {
+            Wake::Script => self.script_due(rooms),
+            Wake::NoProgress => self.on_no_progress(rooms),
+            Wake::RungOut => self.on_rung_out(rooms),
+        }
+    }
+
+    fn on_port_open(&mut self, leg: LegId, rooms: &mut Rooms) {
+        if leg == self.caller_leg {
+            self.caller_port_open(rooms);
+            return;
+        }
+        match &self.state {
+            State::Waiting(_) => self.ring_consultant(leg, rooms),
+            State::Forwarding(_) => self.dial_forward(leg, rooms),
+            State::Direct(_) => self.ring_direct(leg, rooms),
+            _ => {}
+        }
+    }
+
+    fn on_port_failed(&mut self, leg: LegId, rooms: &mut Rooms) {
+        if leg == self.caller_leg {
+            self.refuse(503, "no RTP port could be opened", rooms);
+        } else {
+            self.on_rejected(leg, 0, senim_sip::Rejection::Transport, rooms);
+        }
+    }
+
+    fn on_played(&mut self, play: PlayId, rooms: &mut Rooms) {
+        if let Some((_, say)) = self.saying.take_if(|(p, _)| *p == play) {
+            self.script_said(say, rooms);
+            return;
+        }
+        match &self.state {
+            State::Waiting(_) => self.announced(play, rooms),
+            State::Talking(_) => self.told(play, rooms),
+            State::Forwarding(_) => self.forward_said(play, rooms),
+            State::Feature(_) => self.feature_said(play, rooms),
+            _ => {}
+        }
+    }
+
+    fn on_digit(&mut self, leg: LegId, digit: char, rooms: &mut Rooms) {
+        match &self.state {
+            State::Script | State::Waiting(_) if leg == self.caller_leg => self.script_digit(digit, rooms),
+            State::Forwarding(f) if leg == self.caller_leg && f.is_by_script() => {}
+            State::Talking(_) if leg != self.caller_leg => self.consultant_key(digit, rooms),
+            State::Feature(_) => self.feature_key(digit, rooms),
+            _ => {}
+        }
+    }
+
+    fn on_ringing(&mut self, leg: LegId, rooms: &mut Rooms) {
+        if leg == self.caller_leg {
+            return;
+        }
+        rooms.timers.cancel((self.id, Wake::NoProgress));
+        match &self.state {
+            State::Waiting(_) => self.consultant_rings(leg, rooms),
+            State::Direct(_) => self.direct_rings(rooms),
+            _ => {}
+        }
+    }
+
+    fn on_answered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
+        rooms.timers.cancel((self.id, Wake::NoProgress));
+        match &self.state {
+            State::Waiting(_) => self.consultant_picks_up(leg, sdp, rooms),
+            State::Forwarding(_) => self.forward_answered(leg, sdp, rooms),
+            State::Direct(_) => self.direct_answered(leg, sdp, rooms),
+            _ => {}
+        }
+    }
+
+    fn on_rejected(&mut self, leg: LegId, status: u16, reason: senim_sip::Rejection, rooms: &mut Rooms) {
+        rooms.timers.cancel((self.id, Wake::NoProgress));
+        match &self.state {
+            State::Waiting(_) => self.consultant_declines(leg, status, reason, rooms),
+            State::Forwarding(_) => self.forward_rejected(leg, status, rooms),
+            State::Direct(_) => self.direct_rejected(leg, status, rooms),
+            _ => {}
+        }
+    }
+
+    fn on_reoffered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
+        let id = self.id;
+        let Some(which) = self.leg_mut(leg) else { return };
+        if which.reoffered(id, sdp, rooms).is_ok() && leg != self.caller_leg {
+            self.consultant_media_changed(rooms);
+        }
+    }
+
+    fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
+        if leg == self.caller_leg {
+            return self.caller.as_mut();
+        }
+        let other = match &mut self.state {
+            State::Talking(t) => Some(&mut t.leg),
+            State::Forwarding(f) => f.leg_mut(leg),
+            State::Forwarded(l) => Some(l),
+            State::Direct(d) => d.leg_mut(),
+            _ => None,
+        };
+        other.filter(|l| l.id == leg)
+    }
+
+    fn on_no_progress(&mut self, rooms: &mut Rooms) {
+        let leg = match &self.state {
+            State::Waiting(w) => w.ringing_leg(),
+            State::Forwarding(f) => f.called_leg(),
+            State::Direct(d) => d.leg_id(),
+            _ => None,
+        };
+        if let Some(leg) = leg {
+            self.on_rejected(leg, 0, senim_sip::Rejection::Timeout, rooms);
+        }
+    }
+}

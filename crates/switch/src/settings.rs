@@ -1,0 +1,193 @@
+//! What the line is: its numbers, trunks, queues, scripts and sounds, as the edge read them from the configuration.
+
+use core::time::Duration;
+use senim_base::{ClipId, Language, NumberPlan};
+use senim_ivr::Script;
+use senim_queue::QueueSettings;
+use senim_sip::{Credentials, Flow};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Everything that the switch is told once, at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Shown in facts: the program's version.
+    pub version: String,
+    /// Minutes east of Greenwich; decides the year of an appeal number. Kazakhstan: 300.
+    pub utc_offset_minutes: i32,
+    /// What may be dialled, first match wins.
+    pub numbers: Vec<NumberRule>,
+    /// Trunks by rank: the first alive one that leads to where a forward goes is used.
+    pub trunks: Vec<TrunkSettings>,
+    /// Queues.
+    pub queues: Vec<QueueSettings>,
+    /// Scripts by name.
+    pub scripts: BTreeMap<String, Arc<Script>>,
+    /// Sounds by name.
+    pub catalogue: Catalogue,
+    /// Where forwards go, by the name that scripts and feature codes use (`ucc`).
+    pub forwards: BTreeMap<String, ForwardSettings>,
+    /// Sound packets.
+    pub media: MediaSettings,
+    /// Feature codes of consultants.
+    pub features: Features,
+    /// A caller served within this time counts for the service level.
+    pub service_level: Duration,
+    /// A registered softphone that gives no sign of life to an INVITE within this time is unreachable.
+    pub progress_max: Duration,
+}
+
+/// What happens to a dialled number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberRule {
+    /// `111`, or a prefix pattern `b*`.
+    pub dial: String,
+    /// What answers it.
+    pub then: Destination,
+    /// The talk is recorded. Only numbers for measuring and training may say no.
+    pub record: bool,
+}
+
+/// What answers a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The script of this name.
+    Script(String),
+    /// One consultant: `c*` takes what the pattern's star stood for.
+    Consultant(String),
+}
+
+impl NumberRule {
+    /// What the pattern's star stands for, if `dialled` fits (empty for an exact number).
+    pub fn matches<'a>(&self, dialled: &'a str) -> Option<&'a str> {
+        match self.dial.strip_suffix('*') {
+            Some(prefix) => dialled.strip_prefix(prefix),
+            None => (self.dial == dialled).then_some(""),
+        }
+    }
+}
+
+/// One trunk.
+#[derive(Clone, Debug)]
+pub struct TrunkSettings {
+    /// Its name in facts and on the board.
+    pub name: String,
+    /// Where calls go out to, and probes; `None` for a trunk that only brings calls.
+    pub flow: Option<Flow>,
+    /// Host part for the Request-URI of outgoing calls, `host` or `host:port`.
+    pub host: String,
+    /// How the carrier writes numbers.
+    pub plan: NumberPlan,
+    /// Live calls at most; more get 503.
+    pub calls_max: u32,
+    /// New calls a second at most; more get 503.
+    pub calls_per_second_max: u32,
+    /// How often it is probed with OPTIONS; `None`: never, and it counts as alive.
+    pub probe_every: Option<Duration>,
+    /// How many probes must fail in a row to take it out, and succeed to bring it back.
+    pub probes_to_turn: u32,
+    /// Answers to its challenges.
+    pub credentials: Option<Credentials>,
+}
+
+/// Where a forward goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardSettings {
+    /// The trunk's name.
+    pub trunk: String,
+    /// What is dialled there: `1414`.
+    pub number: String,
+    /// How long it may ring.
+    pub ring: Duration,
+}
+
+/// Sound packets.
+#[derive(Clone, Debug)]
+pub struct MediaSettings {
+    /// What SDP says where to send to.
+    pub address: IpAddr,
+    /// First and last RTP port; the even ones are used, the odd ones are for RTCP.
+    pub ports: (u16, u16),
+    /// A caller from whom no packet comes for so long is gone.
+    pub caller_inactivity: Duration,
+    /// A consultant from whom no packet comes for so long has lost his softphone.
+    pub consultant_inactivity: Duration,
+}
+
+/// Codes a consultant dials, or keys while talking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Features {
+    /// Starts work.
+    pub sign_in: String,
+    /// Ends work.
+    pub sign_out: String,
+    /// Takes a break.
+    pub take_break: String,
+    /// Ends a break or the wrap-up.
+    pub ready: String,
+    /// Sends the caller to the Unified Contact Centre.
+    pub forward: String,
+    /// Registers a new appeal.
+    pub appeal_new: String,
+    /// Links to a known appeal: its 11 digits follow.
+    pub appeal_link: String,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Features {
+            sign_in: "*10".into(),
+            sign_out: "*11".into(),
+            take_break: "*12".into(),
+            ready: "*13".into(),
+            forward: "*14".into(),
+            appeal_new: "*20".into(),
+            appeal_link: "*21".into(),
+        }
+    }
+}
+
+/// Sounds by name: which clip a name means in a language. Names common to both have no language.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    clips: BTreeMap<(Option<Language>, String), ClipId>,
+}
+
+impl Catalogue {
+    /// Adds a name.
+    pub fn add(&mut self, language: Option<Language>, name: &str, clip: ClipId) {
+        self.clips.insert((language, name.to_owned()), clip);
+    }
+
+    /// The clip of a name in a language, or the one common to both.
+    pub fn find(&self, language: Language, name: &str) -> Option<ClipId> {
+        let own = (Some(language), name.to_owned());
+        self.clips.get(&own).or_else(|| self.clips.get(&(None, own.1))).copied()
+    }
+
+    /// A clip common to both languages.
+    pub fn common(&self, name: &str) -> Option<ClipId> {
+        self.clips.get(&(None, name.to_owned())).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_tells_what_its_star_stands_for() {
+        let rule = |dial: &str| NumberRule {
+            dial: dial.into(),
+            then: Destination::Consultant("c*".into()),
+            record: true,
+        };
+        assert_eq!(rule("111").matches("111"), Some(""));
+        assert_eq!(rule("111").matches("1111"), None);
+        assert_eq!(rule("b*").matches("b0001"), Some("0001"));
+        assert_eq!(rule("b*").matches("c0001"), None);
+    }
+}
