@@ -1,0 +1,173 @@
+//! A call comes in: its number says what answers it, its offer must fit, a port must be free. Then it is answered.
+
+use super::{Call, Direct, Feature, Marks, Recording, State, leg::Leg};
+use crate::facts::{CallerIdentity, EndCause, Fact, Party, ms};
+use crate::rooms::{Output, Rooms, Wake};
+use senim_base::{CallId, ConsultantId, Language, RecordingId};
+use senim_ivr::{Input as ScriptInput, Run, Script};
+use senim_media::Order;
+use senim_sdp::{Direction, Negotiated};
+use senim_sip::SessionId;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What answers the call.
+#[derive(Clone, Debug)]
+pub(crate) enum Then {
+    /// A script.
+    Script(Arc<Script>),
+    /// One consultant.
+    Consultant(ConsultantId),
+    /// A feature code and what was dialled behind it, for the consultant who dialled.
+    Feature(ConsultantId, String),
+}
+
+/// A call whose port is being opened.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    session: SessionId,
+    answer: String,
+    agreed: Negotiated,
+    then: Then,
+    record: bool,
+}
+
+/// A call at the door.
+pub(crate) struct Knock<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) offer: Option<&'a [u8]>,
+    pub(crate) peer: IpAddr,
+    pub(crate) dialled: String,
+    pub(crate) trunk: Option<String>,
+    pub(crate) user: Option<ConsultantId>,
+    pub(crate) identity: CallerIdentity,
+    pub(crate) then: Then,
+    pub(crate) record: bool,
+}
+
+impl Call {
+    /// Lets a call in, or gives the status it is refused with and why.
+    pub(crate) fn arrive(id: CallId, knock: Knock<'_>, rooms: &mut Rooms) -> Result<Call, (u16, &'static str)> {
+        let Some(offer) = knock.offer else { return Err((488, "the INVITE carries no SDP offer")) };
+        let mut leg = Leg::open(id, Party::Caller, knock.peer, rooms).ok_or((503, "no RTP port is free"))?;
+        let (answer, agreed) = match leg.sdp.answer_to(offer, Direction::SendRecv) {
+            Ok(fits) => fits,
+            Err(_) => {
+                leg.closed(id, rooms);
+                rooms.order(id, Order::CloseSession);
+                return Err((488, "the SDP offers no codec that the line speaks"));
+            }
+        };
+        leg.attach(id, knock.session, rooms);
+        rooms.fact(
+            Some(id),
+            Fact::Arrived {
+                dialled: knock.dialled,
+                trunk: knock.trunk.clone(),
+                user: knock.user,
+                caller: knock.identity,
+            },
+        );
+        let default_language = match &knock.then {
+            Then::Script(script) => script.default_language(),
+            Then::Consultant(c) | Then::Feature(c, _) => language_of(*c, rooms),
+        };
+        let arrival =
+            Arrival { session: knock.session, answer, agreed, then: knock.then, record: knock.record };
+        Ok(Call {
+            id,
+            caller_leg: leg.id,
+            caller: Some(leg),
+            trunk: knock.trunk,
+            out_trunk: None,
+            user: knock.user,
+            born: rooms.now,
+            answered: false,
+            run: None,
+            saying: None,
+            language: None,
+            default_language,
+            place: None,
+            recording: None,
+            marks: Marks::default(),
+            state: State::Opening(arrival),
+        })
+    }
+
+    /// The caller's port is open: answer, and begin what the number stands for.
+    pub(super) fn caller_port_open(&mut self, rooms: &mut Rooms) {
+        let State::Opening(arrival) = core::mem::replace(&mut self.state, State::Over) else { return };
+        match arrival.then.clone() {
+            Then::Consultant(consultant) => {
+                self.state = State::Direct(Direct::new(consultant, arrival));
+                self.call_direct(rooms);
+            }
+            Then::Script(script) => {
+                self.answer(&arrival, rooms);
+                self.state = State::Script;
+                self.begin_script(script, rooms);
+            }
+            Then::Feature(consultant, dialled) => {
+                self.answer(&arrival, rooms);
+                self.state = State::Feature(Feature::new(consultant));
+                self.feature_dialled(&dialled, rooms);
+            }
+        }
+    }
+
+    /// 200 OK; from here on every syllable is kept.
+    pub(super) fn answer(&mut self, arrival: &Arrival, rooms: &mut Rooms) {
+        let Some(caller) = &mut self.caller else { return };
+        caller.configure(self.id, &arrival.agreed, rooms);
+        self.answered = true;
+        rooms.totals.answered += 1;
+        let after_ms = ms(rooms.now.since(self.born));
+        rooms.fact(Some(self.id), Fact::Answered { after_ms });
+        if arrival.record {
+            self.begin_recording(rooms);
+        }
+        rooms.sip.accept(arrival.session, arrival.answer.clone(), rooms.now);
+        let after = rooms.settings.media.caller_inactivity;
+        rooms.order(self.id, Order::Inactivity { leg: self.caller_leg, after });
+    }
+
+    fn begin_recording(&mut self, rooms: &mut Rooms) {
+        let recording = RecordingId(rooms.entropy.u128());
+        let (at, wall, call, leg) = (rooms.now, rooms.wall(), self.id, self.caller_leg);
+        self.fact(Fact::RecordingBegan { recording }, rooms);
+        rooms.out.push_back(Output::OpenRecording { recording, call, at, wall });
+        if let Some(caller) = &self.caller {
+            caller.record(call, recording, Recording::CALLER, rooms);
+        }
+        self.fact(Fact::TrackBegan { recording, track: Recording::LINE, party: Party::Line }, rooms);
+        rooms.order(call, Order::RecordHeard { leg, recording, track: Recording::LINE });
+        self.recording = Some(Recording::new(recording));
+    }
+
+    fn begin_script(&mut self, script: Arc<Script>, rooms: &mut Rooms) {
+        self.fact(Fact::ScriptBegan { script: script.name().to_owned(), hash: script.hash().to_string() }, rooms);
+        self.run = Some(Run::new(script));
+        self.run_script(ScriptInput::Start, rooms);
+    }
+
+    /// Refuses a call that was not answered.
+    pub(super) fn refuse(&mut self, status: u16, why: &str, rooms: &mut Rooms) {
+        let (session, now) = (self.caller.as_ref().and_then(|c| c.session), rooms.now);
+        if let Some(session) = session {
+            rooms.sip.reject(session, status, Vec::new(), now);
+        }
+        rooms.totals.refused += 1;
+        self.fact(Fact::Refused { status, why: why.to_owned() }, rooms);
+        if let Some(caller) = self.caller.take() {
+            caller.closed(self.id, rooms);
+        }
+        rooms.timers.cancel((self.id, Wake::NoProgress));
+        self.finish(EndCause::OurFault, rooms);
+    }
+}
+
+/// A consultant's first language: what the line speaks with him.
+pub(super) fn language_of(consultant: ConsultantId, rooms: &Rooms) -> Language {
+    let first = rooms.books.person(consultant).and_then(|p| p.languages.first().copied());
+    first.unwrap_or(Language::Kazakh)
+}

@@ -1,0 +1,121 @@
+//! A number that rings one consultant and no queue: for measuring programs and for training.
+
+use super::{Call, State, arrive::Arrival, leg::Leg};
+use crate::facts::{EndCause, Fact, Party};
+use crate::rooms::{Rooms, Wake};
+use senim_base::{ConsultantId, LegId};
+use senim_media::Order;
+
+/// A direct call.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    consultant: ConsultantId,
+    /// Still there while the caller is not answered.
+    arrival: Option<Arrival>,
+    leg: Option<Leg>,
+}
+
+impl Direct {
+    pub(super) fn new(consultant: ConsultantId, arrival: Arrival) -> Self {
+        Direct { consultant, arrival: Some(arrival), leg: None }
+    }
+
+    pub(super) fn leg_id(&self) -> Option<LegId> {
+        self.leg.as_ref().map(|l| l.id)
+    }
+
+    pub(super) fn leg_mut(&mut self) -> Option<&mut Leg> {
+        self.leg.as_mut()
+    }
+}
+
+impl Call {
+    /// The caller's port is open: take one for the consultant's leg.
+    pub(super) fn call_direct(&mut self, rooms: &mut Rooms) {
+        let State::Direct(d) = &mut self.state else { return };
+        let softphone = super::wait::softphone(d.consultant, rooms);
+        let leg = softphone.and_then(|(_, flow)| {
+            Leg::open(self.id, Party::Consultant(d.consultant), flow.remote.ip(), rooms)
+        });
+        match leg {
+            Some(leg) => d.leg = Some(leg),
+            None => self.refuse(480, "the consultant has no softphone registered", rooms),
+        }
+    }
+
+    pub(super) fn ring_direct(&mut self, leg: LegId, rooms: &mut Rooms) {
+        let id = self.id;
+        let State::Direct(d) = &mut self.state else { return };
+        let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
+        let from = format!("\"{id}\" <sip:{id}@senim.invalid>");
+        if !super::wait::ring(id, l, d.consultant, &from, rooms) {
+            self.direct_rejected(leg, 480, rooms);
+        }
+    }
+
+    pub(super) fn direct_rings(&mut self, rooms: &mut Rooms) {
+        let session = self.caller.as_ref().and_then(|c| c.session);
+        if let (State::Direct(Direct { arrival: Some(_), .. }), Some(session)) = (&self.state, session) {
+            rooms.sip.ring(session, 180, None, rooms.now);
+        }
+    }
+
+    pub(super) fn direct_answered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
+        let id = self.id;
+        let State::Direct(d) = &mut self.state else { return };
+        let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
+        let Some(Ok(agreed)) = sdp.map(|sdp| l.sdp.accept(sdp)) else {
+            self.direct_rejected(leg, 488, rooms);
+            return;
+        };
+        l.configure(id, &agreed, rooms);
+        let consultant = d.consultant;
+        let Some(arrival) = d.arrival.take() else { return };
+        self.answer(&arrival, rooms);
+        self.fact(Fact::Talking { consultant, waited_ms: 0 }, rooms);
+        self.marks.served = true;
+        let State::Direct(mut d) = core::mem::replace(&mut self.state, State::Script) else { return };
+        if let Some(l) = d.leg.take() {
+            self.record_party(&l, rooms);
+            d.leg = Some(l);
+        }
+        self.state = State::Direct(d);
+        rooms.order(id, Order::Bridge { a: self.caller_leg, b: leg });
+        let after = rooms.settings.media.caller_inactivity;
+        rooms.order(id, Order::Inactivity { leg, after });
+    }
+
+    pub(super) fn direct_rejected(&mut self, leg: LegId, status: u16, rooms: &mut Rooms) {
+        let State::Direct(d) = &mut self.state else { return };
+        if d.leg.as_ref().is_none_or(|l| l.id != leg) {
+            return;
+        }
+        let answered = d.arrival.is_none();
+        if let Some(l) = d.leg.take() {
+            l.close(self.id, rooms);
+        }
+        if answered {
+            self.hang_up(EndCause::ConsultantHungUp, rooms);
+        } else {
+            self.refuse(if status == 0 { 480 } else { status }, "the consultant did not take the call", rooms);
+        }
+    }
+
+    /// One of the two left.
+    pub(super) fn left_direct(&mut self, leg: LegId, cause: EndCause, rooms: &mut Rooms) {
+        let State::Direct(d) = core::mem::replace(&mut self.state, State::Script) else { return };
+        let consultant = d.consultant;
+        if d.arrival.is_none() {
+            self.fact(Fact::TalkEnded { consultant, talked_ms: crate::facts::ms(rooms.now.since(self.born)) }, rooms);
+        }
+        if let Some(l) = d.leg {
+            if l.id == leg { l.closed(self.id, rooms) } else { l.close(self.id, rooms) }
+        }
+        rooms.timers.cancel((self.id, Wake::NoProgress));
+        if leg == self.caller_leg {
+            self.caller_gone(cause, rooms);
+        } else {
+            self.hang_up(cause, rooms);
+        }
+    }
+}
