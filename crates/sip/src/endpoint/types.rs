@@ -1,0 +1,437 @@
+//! The words of the endpoint's door: what goes in, what comes out, what the operator sets.
+
+use crate::{Authenticated, Cause, Credentials, Flow, IpNet, Message, Transport};
+use core::fmt;
+use senim_base::Redacted;
+use std::net::SocketAddr;
+
+/// One INVITE session, either way: from the INVITE to its one terminal event. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session-{}", self.0)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One request of ours outside a session. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "request-{}", self.0)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What the operator decides.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Goes into `Server` and `User-Agent`; empty to say nothing.
+    pub user_agent: String,
+    /// The digest realm of our own users.
+    pub realm: String,
+    /// The address that peers are to use for a transport, for Via and Contact, when it is not the socket's own.
+    pub advertised: Vec<(Transport, SocketAddr)>,
+    /// Who may bring calls without a password.
+    pub trunks: Vec<TrunkSource>,
+    /// Whether users with passwords may register and call. Otherwise strangers get 403.
+    pub accept_users: bool,
+}
+
+/// A trunk by the addresses it speaks from (FEATURES T6).
+#[derive(Clone, Debug)]
+pub struct TrunkSource {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its addresses.
+    pub sources: Vec<IpNet>,
+}
+
+/// What happens to the endpoint.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    /// A datagram came.
+    Datagram {
+        /// Its way; `connection` is 0.
+        flow: Flow,
+        /// Its whole content.
+        bytes: &'a [u8],
+    },
+    /// Some bytes of a stream came, cut anywhere.
+    Stream {
+        /// The connection.
+        flow: Flow,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// A connection ended, whoever ended it.
+    FlowClosed(Flow),
+    /// Something sent on this flow could not be sent: no connection, or the network said unreachable. The flow is
+    /// the one of the [`Output::Transmit`] that failed.
+    FlowFailed(Flow),
+    /// [`Endpoint::deadline`](crate::Endpoint::deadline) has come.
+    Timeout,
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Datagram { flow, bytes } => write!(f, "Datagram({flow:?}, {} bytes)", bytes.len()),
+            Input::Stream { flow, bytes } => write!(f, "Stream({flow:?}, {} bytes)", bytes.len()),
+            Input::FlowClosed(flow) => write!(f, "FlowClosed({flow:?})"),
+            Input::FlowFailed(flow) => write!(f, "FlowFailed({flow:?})"),
+            Input::Timeout => f.write_str("Timeout"),
+        }
+    }
+}
+
+/// What the endpoint wants.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send these bytes. A stream flow with `connection: 0` asks for a connection to `remote` to be opened, or for
+    /// one that was opened so before to be used again.
+    Transmit {
+        /// The way.
+        flow: Flow,
+        /// One whole message, or the answer to a keep-alive.
+        bytes: Vec<u8>,
+    },
+    /// Close this connection: its framing is lost, or it said nothing of use for too long.
+    Disconnect(Flow),
+    /// Tell the switch.
+    Event(Event),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Transmit { flow, bytes } => write!(f, "Transmit({flow:?}, {} bytes)", bytes.len()),
+            Output::Disconnect(flow) => write!(f, "Disconnect({flow:?})"),
+            Output::Event(event) => write!(f, "Event({event:?})"),
+        }
+    }
+}
+
+/// Who called, as verified: strangers never become events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A trunk, known by its address; its name.
+    Trunk(String),
+    /// A user who proved his password.
+    User(Authenticated),
+}
+
+/// Somebody calls.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The session that begins.
+    pub session: SessionId,
+    /// The way it came.
+    pub flow: Flow,
+    /// Who called.
+    pub origin: Origin,
+    /// The INVITE, for its headers: From, P-Asserted-Identity, Privacy.
+    pub request: Message,
+    /// User part of the Request-URI, decoded: what was dialled. The whole number of a `tel:` URI.
+    pub dialled: String,
+    /// The offer; `None` when the caller wants ours.
+    pub offer: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invitation")
+            .field("session", &self.session)
+            .field("flow", &self.flow)
+            .field("offer", &self.offer.as_ref().map(Vec::len))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the switch learns. Each session ends with exactly one of [`Event::Cancelled`], [`Event::Rejected`] and
+/// [`Event::Ended`]; after that nothing more is told of it, though the endpoint may still say goodbye on the wire.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody calls. Answer with `ring`, `accept`, `reject` or `hang_up`.
+    Incoming(Box<Invitation>),
+    /// The caller gave up before we answered; 487 was sent. Terminal.
+    Cancelled {
+        /// The session.
+        session: SessionId,
+    },
+    /// The caller acknowledged our 200: talk.
+    Confirmed {
+        /// The session.
+        session: SessionId,
+        /// His answer, when the offer was ours.
+        sdp: Option<Vec<u8>>,
+    },
+    /// The callee's phone rings, or something plays before the answer.
+    Ringing {
+        /// The session.
+        session: SessionId,
+        /// 101 to 199.
+        status: u16,
+        /// Early media.
+        sdp: Option<Vec<u8>>,
+    },
+    /// The callee answered; the ACK was sent.
+    Answered {
+        /// The session.
+        session: SessionId,
+        /// The answer to our offer.
+        sdp: Option<Vec<u8>>,
+    },
+    /// The callee did not answer. Terminal.
+    Rejected {
+        /// The session.
+        session: SessionId,
+        /// The status: as received, 408 for a timeout, 503 for a broken wire.
+        status: u16,
+        /// Why.
+        reason: Rejection,
+    },
+    /// The peer wants other media (re-INVITE or UPDATE). Answer with `answer_reoffer`.
+    Reoffered {
+        /// The session.
+        session: SessionId,
+        /// The offer; `None` when the peer wants ours.
+        sdp: Option<Vec<u8>>,
+    },
+    /// The peer answered our offer of other media.
+    ReofferAnswered {
+        /// The session.
+        session: SessionId,
+        /// The answer.
+        sdp: Option<Vec<u8>>,
+    },
+    /// The peer refused our offer of other media: everything stays as it was.
+    ReofferRejected {
+        /// The session.
+        session: SessionId,
+        /// The status; 408 for a timeout, 503 for a broken wire.
+        status: u16,
+    },
+    /// The session is over. Terminal.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Who or what ended it.
+        ending: Ending,
+    },
+    /// The peer sent INFO within the session (digits of old phones, RFC 6086); 200 was sent.
+    Info {
+        /// The session.
+        session: SessionId,
+        /// The digit, from `application/dtmf-relay` or `application/dtmf`: `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: Option<char>,
+        /// Content-Type.
+        content_type: String,
+        /// The body.
+        body: Redacted<Vec<u8>>,
+    },
+    /// A user has a phone now.
+    Registered {
+        /// The user.
+        user: String,
+    },
+    /// A user has no phone any more.
+    Unregistered {
+        /// The user.
+        user: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// A probe was answered: the peer lives, whatever it said.
+    OptionsAnswered {
+        /// The probe.
+        request: RequestId,
+        /// The status.
+        status: u16,
+    },
+    /// A probe was not answered.
+    OptionsFailed {
+        /// The probe.
+        request: RequestId,
+    },
+}
+
+/// Why a call of ours was not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rejection {
+    /// The peer said so.
+    Response,
+    /// The peer said nothing.
+    Timeout,
+    /// The wire failed.
+    Transport,
+    /// The peer wants a password that we do not have, or does not take ours.
+    AuthFailed,
+}
+
+/// Who or what ended a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The peer said BYE.
+    RemoteBye,
+    /// We did, by `hang_up` or `reject`.
+    LocalBye,
+    /// The peer never acknowledged our 200, or knows nothing of the session any more (481, 408).
+    Timeout,
+    /// The wire failed before the session stood.
+    Transport,
+}
+
+/// A call of ours to be made.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// The way: a binding's flow, or a trunk's.
+    pub flow: Flow,
+    /// The Request-URI.
+    pub uri: String,
+    /// The From header without tag: `"Senim" <sip:111@senim.example>`.
+    pub from: String,
+    /// The To header without tag.
+    pub to: String,
+    /// More headers, e.g. P-Asserted-Identity, Alert-Info.
+    pub headers: Vec<(String, String)>,
+    /// The offer; `None` leaves it to the callee.
+    pub sdp: Option<String>,
+    /// The answer to one 401 or 407.
+    pub credentials: Option<Credentials>,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("flow", &self.flow).finish_non_exhaustive()
+    }
+}
+
+/// Why a call of ours was not begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// We: too many sessions live already ([`SESSIONS_MAX`](crate::SESSIONS_MAX)).
+    TooManySessions,
+    /// The operator: the Request-URI, From or To cannot be read.
+    BadAddress,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::TooManySessions => "too many sessions are live",
+            Refusal::BadAddress => "the Request-URI, From or To of the call is not a SIP address",
+        })
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+/// Why the endpoint wants to be woken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A transaction repeats itself, gives up, or has lingered long enough (RFC 3261 table 4).
+    Transaction,
+    /// A 200 is repeated until its ACK comes, or is given up (RFC 3261 section 13.3.1.4).
+    Acknowledgement,
+    /// A ringing call is kept alive with another 18x (RFC 3261 section 13.3.1.1).
+    KeepRinging,
+    /// A cancelled call was not answered by anything (RFC 3261 section 9.1).
+    CancelGivenUp,
+    /// Offers crossed; ours is tried again (RFC 3261 section 14.1).
+    Glare,
+    /// A connection has said nothing of use for too long.
+    IdleStream,
+    /// A registration ends.
+    Registration,
+}
+
+/// What is alive, for gauges and for tests that look for leaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Sessions not yet forgotten.
+    pub sessions: usize,
+    /// Transactions, all four kinds.
+    pub transactions: usize,
+    /// Timers running, without those of registrations.
+    pub timers: usize,
+    /// Connections with a framer.
+    pub streams: usize,
+}
+
+impl Event {
+    /// The session it is about, if any.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Event::Incoming(invitation) => Some(invitation.session),
+            Event::Cancelled { session }
+            | Event::Confirmed { session, .. }
+            | Event::Ringing { session, .. }
+            | Event::Answered { session, .. }
+            | Event::Rejected { session, .. }
+            | Event::Reoffered { session, .. }
+            | Event::ReofferAnswered { session, .. }
+            | Event::ReofferRejected { session, .. }
+            | Event::Ended { session, .. }
+            | Event::Info { session, .. } => Some(*session),
+            Event::Registered { .. }
+            | Event::Unregistered { .. }
+            | Event::OptionsAnswered { .. }
+            | Event::OptionsFailed { .. } => None,
+        }
+    }
+
+    /// Its name, for logs and transcripts: never a body or an identity.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Incoming(_) => "Incoming",
+            Event::Cancelled { .. } => "Cancelled",
+            Event::Confirmed { .. } => "Confirmed",
+            Event::Ringing { .. } => "Ringing",
+            Event::Answered { .. } => "Answered",
+            Event::Rejected { .. } => "Rejected",
+            Event::Reoffered { .. } => "Reoffered",
+            Event::ReofferAnswered { .. } => "ReofferAnswered",
+            Event::ReofferRejected { .. } => "ReofferRejected",
+            Event::Ended { .. } => "Ended",
+            Event::Info { .. } => "Info",
+            Event::Registered { .. } => "Registered",
+            Event::Unregistered { .. } => "Unregistered",
+            Event::OptionsAnswered { .. } => "OptionsAnswered",
+            Event::OptionsFailed { .. } => "OptionsFailed",
+        }
+    }
+}
+
+impl fmt::Debug for Event {
+    /// Names, ids and statuses only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Event::Ringing { session, status, .. } | Event::ReofferRejected { session, status } => {
+                write!(f, "({session}, {status})")
+            }
+            Event::Rejected { session, status, reason } => write!(f, "({session}, {status}, {reason:?})"),
+            Event::Ended { session, ending } => write!(f, "({session}, {ending:?})"),
+            Event::OptionsAnswered { request, status } => write!(f, "({request}, {status})"),
+            Event::OptionsFailed { request } => write!(f, "({request})"),
+            Event::Unregistered { cause, .. } => write!(f, "({cause:?})"),
+            other => other.session().map_or(Ok(()), |session| write!(f, "({session})")),
+        }
+    }
+}

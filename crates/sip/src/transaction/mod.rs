@@ -1,0 +1,373 @@
+//! Transactions, RFC 3261 section 17 with the corrections of RFC 6026 and RFC 4320: four tables, one store. Lost
+//! messages are repeated and repeated ones absorbed here, so that the sessions above see each message once.
+//!
+//! The store is generic over its user `U`, a small value that says whose transaction it is.
+
+mod client;
+mod client_invite;
+mod hop;
+mod server;
+mod server_invite;
+mod table;
+pub(crate) mod timers;
+
+pub(crate) use hop::{ack_of_refusal, cancel_of};
+pub(crate) use table::News;
+
+use crate::{Flow, Message};
+use senim_base::{Instant, Timers};
+use std::collections::{BTreeMap, VecDeque};
+use table::{Action, Class, Event};
+use timers::{Timer, span};
+
+/// Most transactions alive at once. Beyond, requests get 503 and forget themselves, and ours are not begun.
+pub const TRANSACTIONS_MAX: usize = 100_000;
+
+/// Names a transaction; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct TxId(u64);
+
+/// Which table, and where in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Machine {
+    ClientInvite(client_invite::State),
+    Client(client::State),
+    ServerInvite(server_invite::State),
+    Server(server::State),
+}
+
+impl Machine {
+    fn step(self, event: Event) -> (Machine, &'static [Action]) {
+        fn put<S>(made: impl Fn(S) -> Machine, (state, actions): (S, &'static [Action])) -> (Machine, &'static [Action]) {
+            (made(state), actions)
+        }
+        match self {
+            Machine::ClientInvite(s) => put(Machine::ClientInvite, client_invite::step(s, event)),
+            Machine::Client(s) => put(Machine::Client, client::step(s, event)),
+            Machine::ServerInvite(s) => put(Machine::ServerInvite, server_invite::step(s, event)),
+            Machine::Server(s) => put(Machine::Server, server::step(s, event)),
+        }
+    }
+
+    fn is_over(self) -> bool {
+        matches!(
+            self,
+            Machine::ClientInvite(client_invite::State::Terminated)
+                | Machine::Client(client::State::Terminated)
+                | Machine::ServerInvite(server_invite::State::Terminated)
+                | Machine::Server(server::State::Terminated)
+        )
+    }
+}
+
+/// What names a transaction on the wire. Server and client keys never meet: the side is part of the key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Key {
+    /// Branch and method: ours.
+    Client(String, String),
+    /// Whatever RFC 3261 section 17.2.3 compares: the peer's.
+    Server(String),
+}
+
+#[derive(Clone, Debug)]
+struct Transaction<U> {
+    machine: Machine,
+    user: U,
+    flow: Flow,
+    key: Key,
+    /// What a repeat sends: the request of a client, the last response of a server.
+    last: Vec<u8>,
+    /// 100 Trying of an INVITE server, until something better was said.
+    trying: Vec<u8>,
+    /// The ACK of a refusal.
+    ack: Vec<u8>,
+    /// How often the repeating timer was started.
+    round: u32,
+    /// What a merged request would share with this one (RFC 3261 section 8.2.2.2).
+    merge: Option<String>,
+}
+
+/// What a response did to the transaction it belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Heard<U> {
+    /// It belongs to none: drop it.
+    Stray,
+    /// The transaction dealt with it.
+    Absorbed,
+    /// The user is to see it.
+    Told(TxId, U),
+}
+
+/// All transactions.
+#[derive(Clone, Debug)]
+pub(crate) struct Transactions<U> {
+    live: BTreeMap<TxId, Transaction<U>>,
+    by_key: BTreeMap<Key, TxId>,
+    by_merge: BTreeMap<String, TxId>,
+    timers: Timers<(TxId, Timer)>,
+    next: u64,
+    out: VecDeque<(Flow, Vec<u8>)>,
+}
+
+impl<U: Copy> Transactions<U> {
+    pub(crate) fn new() -> Self {
+        Transactions {
+            live: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            by_merge: BTreeMap::new(),
+            timers: Timers::new(),
+            next: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Bytes to send, in order.
+    pub(crate) fn poll(&mut self) -> Option<(Flow, Vec<u8>)> {
+        self.out.pop_front()
+    }
+
+    /// When [`Transactions::expire`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.timers.next().map(|(at, _)| at)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(crate) fn timers_len(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Whether a new one would be one too many.
+    pub(crate) fn is_full(&self) -> bool {
+        self.live.len() >= TRANSACTIONS_MAX
+    }
+
+    /// Sends a request of ours and watches over it. `branch` is the one in its top Via. `None` when
+    /// [`TRANSACTIONS_MAX`] are alive: nothing was sent.
+    pub(crate) fn request(&mut self, request: Request, user: U, now: Instant) -> Option<TxId> {
+        if self.is_full() {
+            return None;
+        }
+        let invite = request.method == "INVITE";
+        let (machine, timers) = if invite {
+            (Machine::ClientInvite(client_invite::State::Calling), [Timer::A, Timer::B])
+        } else {
+            (Machine::Client(client::State::Trying), [Timer::E, Timer::F])
+        };
+        self.out.push_back((request.flow, request.bytes.clone()));
+        let key = Key::Client(request.branch, request.method);
+        let id = self.insert(machine, key, user, request.flow, request.bytes);
+        for timer in timers {
+            self.arm(id, timer, now);
+        }
+        Some(id)
+    }
+
+    /// Takes up a request of the peer, which [`Transactions::repeated`] did not know. `None` when
+    /// [`TRANSACTIONS_MAX`] are alive.
+    pub(crate) fn accept(&mut self, request: &Message, flow: Flow, trying: Vec<u8>, user: U, now: Instant) -> Option<TxId> {
+        if self.is_full() {
+            return None;
+        }
+        let invite = hop::method_of(request) == "INVITE";
+        let machine = if invite {
+            Machine::ServerInvite(server_invite::State::Proceeding)
+        } else {
+            Machine::Server(server::State::Trying)
+        };
+        let key = Key::Server(hop::server_key(request, hop::method_of(request)));
+        let id = self.insert(machine, key, user, flow, Vec::new());
+        let merge = hop::merge_key(request);
+        if let (Some(tx), Some(merge)) = (self.live.get_mut(&id), merge) {
+            tx.trying = trying;
+            tx.merge = Some(merge.clone());
+            self.by_merge.insert(merge, id);
+        } else if let Some(tx) = self.live.get_mut(&id) {
+            tx.trying = trying;
+        }
+        if invite {
+            self.arm(id, Timer::Trying, now);
+        }
+        Some(id)
+    }
+
+    /// A request that belongs to a transaction: a copy, or the ACK of a refusal. `true` when it was dealt with.
+    pub(crate) fn repeated(&mut self, request: &Message, now: Instant) -> bool {
+        let method = hop::method_of(request);
+        let (as_method, event) =
+            if method == "ACK" { ("INVITE", Event::Ack) } else { (method, Event::Request) };
+        let Some(id) = self.by_key.get(&Key::Server(hop::server_key(request, as_method))).copied() else {
+            return false;
+        };
+        // The ACK of a 2xx has a branch of its own; one that carries the INVITE's (as some do) is the dialog's.
+        if event == Event::Ack
+            && let Some(Machine::ServerInvite(server_invite::State::Accepted)) = self.live.get(&id).map(|t| t.machine)
+        {
+            return false;
+        }
+        self.step(id, event, now);
+        true
+    }
+
+    /// The INVITE that a CANCEL is about (RFC 3261 section 9.2).
+    pub(crate) fn cancelled_by(&self, cancel: &Message) -> Option<(TxId, U)> {
+        let id = *self.by_key.get(&Key::Server(hop::server_key(cancel, "INVITE")))?;
+        Some((id, self.live.get(&id)?.user))
+    }
+
+    /// Whether this request came by another way already and is still being served (RFC 3261 section 8.2.2.2).
+    pub(crate) fn is_merged(&self, request: &Message) -> bool {
+        hop::merge_key(request).is_some_and(|key| self.by_merge.contains_key(&key))
+    }
+
+    /// Answers the peer's request. Ignored when the transaction is over.
+    pub(crate) fn answer(&mut self, id: TxId, status: u16, bytes: Vec<u8>, now: Instant) {
+        let Some(tx) = self.live.get_mut(&id) else { return };
+        let event = Event::Answer(Class::of(status));
+        let (_, actions) = tx.machine.step(event);
+        if actions.contains(&Action::Send) {
+            tx.last = bytes;
+        }
+        self.step(id, event, now);
+    }
+
+    /// A response came.
+    pub(crate) fn response(&mut self, response: &Message, now: Instant) -> Heard<U> {
+        let (Some(status), Some(branch), Some(method)) =
+            (response.status(), hop::branch_of(response), hop::cseq_method(response))
+        else {
+            return Heard::Stray;
+        };
+        let Some(id) = self.by_key.get(&Key::Client(branch, method)).copied() else { return Heard::Stray };
+        let class = Class::of(status);
+        if class == Class::Failure
+            && let Some(tx) = self.live.get_mut(&id)
+            && matches!(tx.machine, Machine::ClientInvite(_))
+            && let Some(ack) = ack_of_refusal(&tx.last, response)
+        {
+            tx.ack = ack;
+        }
+        let Some(user) = self.live.get(&id).map(|tx| tx.user) else { return Heard::Stray };
+        match self.step(id, Event::Response(class), now) {
+            Some(_) => Heard::Told(id, user),
+            None => Heard::Absorbed,
+        }
+    }
+
+    /// Fires one timer that is due. `Some(None)` when the user need not know.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Option<(TxId, U, News)>> {
+        let (id, timer) = self.timers.expire(now)?;
+        let user = self.live.get(&id).map(|tx| tx.user);
+        let news = self.step(id, Event::Fired(timer), now);
+        Some(user.zip(news).map(|(user, news)| (id, user, news)))
+    }
+
+    /// The wire under these transactions broke. Gives those whose users must know.
+    pub(crate) fn flow_failed(&mut self, flow: Flow, now: Instant) -> Vec<(TxId, U, News)> {
+        let hit: Vec<_> = self.live.iter().filter(|(_, t)| t.flow == flow).map(|(id, t)| (*id, t.user)).collect();
+        hit.into_iter()
+            .filter_map(|(id, user)| self.step(id, Event::TransportFailed, now).map(|news| (id, user, news)))
+            .collect()
+    }
+
+    /// The bytes of a request of ours that still lives: what a CANCEL copies from.
+    pub(crate) fn sent(&self, id: TxId) -> Option<(&[u8], Flow)> {
+        self.live.get(&id).map(|tx| (tx.last.as_slice(), tx.flow))
+    }
+
+    /// Ends a transaction without a word: its session gave up waiting (RFC 3261 section 9.1).
+    pub(crate) fn forget(&mut self, id: TxId) {
+        let Some(tx) = self.live.remove(&id) else { return };
+        if self.by_key.get(&tx.key) == Some(&id) {
+            self.by_key.remove(&tx.key);
+        }
+        if let Some(merge) = tx.merge {
+            self.by_merge.remove(&merge);
+        }
+        for timer in Timer::ALL {
+            self.timers.cancel((id, timer));
+        }
+    }
+
+    fn insert(&mut self, machine: Machine, key: Key, user: U, flow: Flow, last: Vec<u8>) -> TxId {
+        self.next += 1;
+        let id = TxId(self.next);
+        self.by_key.insert(key.clone(), id);
+        let (trying, ack) = (Vec::new(), Vec::new());
+        self.live.insert(id, Transaction { machine, user, flow, key, last, trying, ack, round: 0, merge: None });
+        id
+    }
+
+    fn arm(&mut self, id: TxId, timer: Timer, now: Instant) {
+        let Some(tx) = self.live.get_mut(&id) else { return };
+        let Some(span) = span(timer, tx.flow.transport.is_reliable(), tx.round) else { return };
+        if timer.repeats() {
+            tx.round = tx.round.saturating_add(1);
+        }
+        self.timers.set((id, timer), now + span);
+    }
+
+    fn step(&mut self, id: TxId, event: Event, now: Instant) -> Option<News> {
+        let tx = self.live.get_mut(&id)?;
+        let (machine, actions) = tx.machine.step(event);
+        tx.machine = machine;
+        let mut told = None;
+        for action in actions {
+            match *action {
+                Action::Send | Action::Resend => self.resend(id),
+                Action::Trying => self.say_trying(id),
+                Action::Acknowledge => self.acknowledge(id),
+                Action::Arm(timer) => self.arm(id, timer, now),
+                Action::ArmSlow(timer) => {
+                    if let Some(tx) = self.live.get_mut(&id) {
+                        tx.round = u32::MAX;
+                    }
+                    self.arm(id, timer, now);
+                }
+                Action::Disarm(timer) => {
+                    self.timers.cancel((id, timer));
+                }
+                Action::Tell(news) => told = Some(news),
+            }
+        }
+        if machine.is_over() {
+            self.forget(id);
+        }
+        told
+    }
+
+    /// Sends the last words again; a ringing INVITE server that has said nothing yet says 100.
+    fn resend(&mut self, id: TxId) {
+        let Some(tx) = self.live.get_mut(&id) else { return };
+        let bytes = if tx.last.is_empty() { &tx.trying } else { &tx.last };
+        if !bytes.is_empty() {
+            self.out.push_back((tx.flow, bytes.clone()));
+        }
+    }
+
+    fn say_trying(&mut self, id: TxId) {
+        let Some(tx) = self.live.get_mut(&id) else { return };
+        if tx.last.is_empty() && !tx.trying.is_empty() {
+            tx.last = core::mem::take(&mut tx.trying);
+            self.out.push_back((tx.flow, tx.last.clone()));
+        }
+    }
+
+    fn acknowledge(&mut self, id: TxId) {
+        let Some(tx) = self.live.get_mut(&id) else { return };
+        if !tx.ack.is_empty() {
+            self.out.push_back((tx.flow, tx.ack.clone()));
+        }
+    }
+}
+
+/// A request of ours, ready to go.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) flow: Flow,
+    pub(crate) method: String,
+    pub(crate) branch: String,
+    pub(crate) bytes: Vec<u8>,
+}
