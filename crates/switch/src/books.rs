@@ -6,7 +6,7 @@ use crate::facts::{Author, Disposition, Doing, EndCause, Fact, Record};
 use senim_appeals::{AppealNumber, Change, Registry};
 use senim_base::{CallId, ConsultantId, Language, OfferId, Redacted, RecordingId, WallTime};
 use senim_sip::Secrets;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Longest login.
 const LOGIN_MAX: usize = 64;
@@ -57,7 +57,7 @@ pub struct Books {
     known_calls: u64,
     next_offer: u64,
     open: BTreeMap<CallId, OpenCall>,
-    unclosed: BTreeSet<RecordingId>,
+    unclosed: BTreeMap<RecordingId, Option<CallId>>,
 }
 
 impl Books {
@@ -73,7 +73,7 @@ impl Books {
             known_calls: 0,
             next_offer: 1,
             open: BTreeMap::new(),
-            unclosed: BTreeSet::new(),
+            unclosed: BTreeMap::new(),
         }
     }
 
@@ -122,8 +122,8 @@ impl Books {
         &self.open
     }
 
-    /// Recordings that were begun and not closed.
-    pub fn unclosed_recordings(&self) -> &BTreeSet<RecordingId> {
+    /// Recordings that were begun and not closed, and their calls.
+    pub fn unclosed_recordings(&self) -> &BTreeMap<RecordingId, Option<CallId>> {
         &self.unclosed
     }
 
@@ -199,7 +199,7 @@ impl Books {
                 }
             }
             Fact::RecordingBegan { recording } => {
-                self.unclosed.insert(*recording);
+                self.unclosed.insert(*recording, record.call);
             }
             Fact::RecordingClosed { recording, .. } => {
                 self.unclosed.remove(recording);

@@ -1,8 +1,29 @@
 //! The board of all calls: one machine per call joins the rooms below, and everything that happens is a fact.
 //!
-//! *Invariant:* no I/O of any kind. The switch is a function of its state, an input and the time; what it wants
-//! done comes out as outputs, what happened comes out as facts.
+//! The switch is a function of its state, an input and the time. What it wants done comes out as [`Output`]s in the
+//! order they must be done, what happened comes out as facts among them. After every [`Switch::handle`] poll until
+//! empty.
+//!
+//! *Invariant:* no I/O of any kind: no socket, file, clock or thread, and no order that depends on chance.
 #![forbid(unsafe_code)]
 
 pub mod api;
+mod board;
+mod books;
+mod call;
+mod commands;
+mod duty;
 pub mod facts;
+mod identity;
+mod ports;
+mod rooms;
+mod settings;
+mod switch;
+mod trunks;
+
+pub use books::{Books, OpenCall, Person};
+pub use rooms::Output;
+pub use settings::{
+    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, Settings, TrunkSettings,
+};
+pub use switch::{Due, Input, Live, RecordingReport, Switch};

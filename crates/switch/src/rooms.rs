@@ -59,8 +59,6 @@ pub(crate) enum Wake {
     NoProgress,
     /// A called centre rang long enough.
     RungOut,
-    /// A call that was told to end did not.
-    Linger,
 }
 
 /// The rooms.

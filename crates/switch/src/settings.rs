@@ -31,6 +31,8 @@ pub struct Settings {
     pub forwards: BTreeMap<String, ForwardSettings>,
     /// Sound packets.
     pub media: MediaSettings,
+    /// The number of a caller who withholds it is kept all the same, for the authorised body (FEATURES T4).
+    pub keep_restricted: bool,
     /// Feature codes of consultants.
     pub features: Features,
     /// A caller served within this time counts for the service level.

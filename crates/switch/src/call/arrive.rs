@@ -85,6 +85,7 @@ impl Call {
             answered: false,
             run: None,
             saying: None,
+            forward_refused: false,
             language: None,
             default_language,
             place: None,

@@ -20,6 +20,8 @@ pub(crate) struct Forwarding {
     since: Instant,
     /// The consultant who sends the caller on: he stays on the line until the other centre answers.
     from: Option<Talking>,
+    /// The script sends him on, and knows what to do when that fails.
+    by_script: bool,
 }
 
 #[derive(Debug)]
@@ -30,10 +32,6 @@ enum Stage {
 }
 
 impl Forwarding {
-    pub(super) fn is_by_script(&self) -> bool {
-        self.from.is_none()
-    }
-
     pub(super) fn called_leg(&self) -> Option<LegId> {
         self.leg.as_ref().map(|l| l.id)
     }
@@ -69,6 +67,7 @@ impl Call {
             leg: None,
             since: rooms.now,
             from: Some(t),
+            by_script: false,
         });
     }
 
@@ -78,7 +77,7 @@ impl Call {
             Stage::Notice(p) if p == play => {
                 let (to, from) = (f.to.clone(), f.from.take());
                 self.fact(Fact::NoticeHeard { whole: true }, rooms);
-                self.begin_dialling(&to, from, rooms);
+                self.begin_dialling(&to, from, false, rooms);
             }
             Stage::Apology(p) if p == play => self.come_back(rooms),
             _ => {}
@@ -86,13 +85,14 @@ impl Call {
     }
 
     /// Takes a port for the other centre's leg; both who wait hear the ring tone.
-    pub(super) fn begin_dialling(&mut self, to: &str, from: Option<Talking>, rooms: &mut Rooms) {
+    pub(super) fn begin_dialling(&mut self, to: &str, from: Option<Talking>, by_script: bool, rooms: &mut Rooms) {
         let mut forwarding = Forwarding {
             to: to.to_owned(),
             stage: Stage::Dialling,
             leg: None,
             since: rooms.now,
             from,
+            by_script,
         };
         let peer = rooms
             .settings
@@ -201,7 +201,7 @@ impl Call {
             leg.close(self.id, rooms);
         }
         self.forward_ended(f.to.clone(), f.since, result, status, rooms);
-        if f.from.is_none() && self.run.is_some() {
+        if f.by_script {
             self.script_forward_failed(rooms);
             return;
         }
@@ -244,7 +244,6 @@ impl Call {
         if f.consultant_leg() == Some(leg) {
             // The consultant need not wait for the other centre; the caller goes on without him.
             if let Some(t) = f.from.take() {
-                self.run = None;
                 self.part(t, rooms);
             }
             return;

@@ -15,10 +15,10 @@ mod script;
 mod talk;
 mod wait;
 
-pub(crate) use arrive::Arrival;
+pub(crate) use arrive::{Arrival, Knock, Then};
 pub(crate) use direct::Direct;
 pub(crate) use feature::Feature;
-pub(crate) use forward::Forwarding;
+pub(crate) use forward::{Forwarding, UCC, can_forward};
 use leg::Leg;
 pub(crate) use talk::Talking;
 pub(crate) use wait::{Place, Waiting};
@@ -76,6 +76,7 @@ pub(crate) struct Call {
     pub(crate) answered: bool,
     pub(crate) run: Option<Run>,
     pub(crate) saying: Option<(PlayId, SayId)>,
+    pub(crate) forward_refused: bool,
     pub(crate) language: Option<Language>,
     pub(crate) default_language: Language,
     /// Where he last stood in the queue, so that he can come back to the same place.
@@ -222,7 +223,6 @@ impl Call {
     fn on_digit(&mut self, leg: LegId, digit: char, rooms: &mut Rooms) {
         match &self.state {
             State::Script | State::Waiting(_) if leg == self.caller_leg => self.script_digit(digit, rooms),
-            State::Forwarding(f) if leg == self.caller_leg && f.is_by_script() => {}
             State::Talking(_) if leg != self.caller_leg => self.consultant_key(digit, rooms),
             State::Feature(_) => self.feature_key(digit, rooms),
             _ => {}

@@ -26,13 +26,17 @@ impl Call {
         let Some(mut run) = self.run.take() else { return };
         // A fault here is an input that came late (a play that was replaced, a timer of a step left): nothing is due.
         let _late = run.handle(input, rooms.now);
-        while let Some(output) = run.poll() {
-            match output {
-                Output::AskStatus { number } => {
+        loop {
+            match run.poll() {
+                Some(Output::AskStatus { number }) => {
                     let name = self.status_prompt(&number, rooms);
                     let _late = run.handle(Input::StatusAnswer(name), rooms.now);
                 }
-                other => self.script_wants(other, rooms),
+                Some(other) => self.script_wants(other, rooms),
+                None if core::mem::take(&mut self.forward_refused) => {
+                    let _late = run.handle(Input::ForwardFailed, rooms.now);
+                }
+                None => break,
             }
         }
         match run.deadline() {
@@ -88,11 +92,16 @@ impl Call {
     /// The forward that the script asked for did not come about: it says what then.
     pub(super) fn script_forward_failed(&mut self, rooms: &mut Rooms) {
         self.state = State::Script;
-        self.run_script(Input::ForwardFailed, rooms);
+        if self.run.is_some() {
+            self.run_script(Input::ForwardFailed, rooms);
+        } else {
+            // The script is in the middle of an input: it hears of it as soon as it has said all it wants.
+            self.forward_refused = true;
+        }
     }
 
     fn forward_by_script(&mut self, to: &str, rooms: &mut Rooms) {
         self.fact(Fact::ForwardBegan { to: to.to_owned(), by: Author::Caller }, rooms);
-        self.begin_dialling(to, None, rooms);
+        self.begin_dialling(to, None, true, rooms);
     }
 }

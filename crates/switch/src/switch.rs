@@ -1,0 +1,464 @@
+//! The switch itself: takes an input, finds the call it belongs to, lets the rooms speak until they are silent.
+
+use crate::api::{Command, Ticket};
+use crate::books::Books;
+use crate::call::{Call, Knock, State, Then};
+use crate::facts::{CallerIdentity, Doing, Fact, ms};
+use crate::identity;
+use crate::ports::Ports;
+use crate::rooms::{Output, Rooms};
+use crate::settings::{Destination, Settings};
+use crate::trunks::Trunks;
+use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
+use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
+use senim_sip::{Endpoint, Event as SipEvent, Invitation, Origin};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// The wall clock may differ so far from what was expected before it is read anew, in milliseconds.
+const SKEW_MS_MAX: i64 = 500;
+/// Live calls at most; more get 503.
+const CALLS_MAX: usize = 20_000;
+
+/// What happens to the switch.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// From the SIP sockets.
+    Sip(senim_sip::Input<'a>),
+    /// From the media worker of a call.
+    Media(CallId, senim_media::Event),
+    /// From the recording thread.
+    Recording(RecordingReport),
+    /// From the outside.
+    Command(Ticket, Command),
+    /// The calendar was read.
+    Wall(WallTime),
+    /// The grace period is over: every call ends now.
+    EndAll,
+    /// A deadline passed.
+    Timeout,
+}
+
+/// What became of a recording.
+#[derive(Clone, Debug)]
+pub enum RecordingReport {
+    /// Closed.
+    Closed {
+        /// Which.
+        recording: RecordingId,
+        /// Its length.
+        length_ms: u64,
+        /// Its size on disk.
+        bytes: u64,
+        /// Frames that found no room on their way to the disk.
+        lost_frames: u64,
+        /// It was cut by a kill and repaired at start.
+        torn: bool,
+    },
+    /// Could not be written.
+    Failed {
+        /// Which.
+        recording: RecordingId,
+        /// The disk's words.
+        why: String,
+    },
+}
+
+/// Why the switch wants to be called again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Due {
+    /// A SIP timer.
+    Sip,
+    /// A ring, wrap-up, announcement or pause in the queue.
+    Queue,
+    /// A call's own timer.
+    Call,
+    /// A trunk's probe.
+    Probe,
+}
+
+/// What is alive, for tests that nothing is left over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Live {
+    /// Calls.
+    pub calls: usize,
+    /// SIP sessions that calls know of.
+    pub sessions: usize,
+    /// Ports in use.
+    pub ports: usize,
+    /// Timers of calls.
+    pub timers: usize,
+    /// Callers waiting in the queue.
+    pub waiting: usize,
+}
+
+/// The switch.
+#[derive(Debug)]
+pub struct Switch {
+    pub(crate) rooms: Rooms,
+    pub(crate) calls: BTreeMap<CallId, Call>,
+    pub(crate) queue: Queue,
+    offers: BTreeMap<OfferId, CallId>,
+    pub(crate) doing: BTreeMap<ConsultantId, (Doing, Instant)>,
+    pub(crate) draining: Option<Vec<Ticket>>,
+    next_call: u64,
+}
+
+impl Switch {
+    /// A switch that goes on from what the books tell. Calls that the last run left open are closed as interrupted.
+    pub fn new(
+        settings: Arc<Settings>,
+        sip: senim_sip::Settings,
+        books: Books,
+        mut entropy: Entropy,
+        now: Instant,
+        wall: WallTime,
+    ) -> Self {
+        let next_call = books.last_call().0 + 1;
+        let queue_settings = senim_queue::Settings {
+            queues: settings.queues.clone(),
+            first_offer: books.next_offer(),
+            ..senim_queue::Settings::default()
+        };
+        let rooms = Rooms {
+            now,
+            clock: WallClock::read(now, wall),
+            sip: Endpoint::new(sip, entropy.fork()),
+            entropy,
+            books,
+            ports: Ports::new(settings.media.ports),
+            trunks: Trunks::new(&settings.trunks, now),
+            sessions: BTreeMap::new(),
+            timers: Timers::new(),
+            queue_inputs: VecDeque::new(),
+            out: VecDeque::new(),
+            totals: crate::api::Totals::default(),
+            next_leg: 0,
+            next_play: 0,
+            settings,
+        };
+        let mut switch = Switch {
+            rooms,
+            calls: BTreeMap::new(),
+            queue: Queue::new(queue_settings),
+            offers: BTreeMap::new(),
+            doing: BTreeMap::new(),
+            draining: None,
+            next_call,
+        };
+        switch.start();
+        switch
+    }
+
+    fn start(&mut self) {
+        for (call, fact) in self.rooms.books.interrupted() {
+            self.rooms.fact(call, fact);
+        }
+        let version = self.rooms.settings.version.clone();
+        self.rooms.fact(None, Fact::LineStarted { version });
+        let people: Vec<ConsultantId> = self.rooms.books.people().map(|p| p.id).collect();
+        for id in people {
+            self.know(id);
+        }
+        self.pump();
+    }
+
+    /// Makes a consultant known to the rooms, as the books know him.
+    pub(crate) fn know(&mut self, id: ConsultantId) {
+        let Some(p) = self.rooms.books.person(id).cloned() else { return };
+        self.rooms.sip.guard_mut().set_account(&p.login, p.secrets);
+        let known = Consultant { id, languages: p.languages, skills: p.skills };
+        let reachable = !self.rooms.sip.bindings(&p.login).is_empty();
+        let inputs = &mut self.rooms.queue_inputs;
+        inputs.push_back(QueueInput::ConsultantKnown(known));
+        inputs.push_back(QueueInput::Reachable { id, yes: reachable });
+        if p.signed_in {
+            inputs.push_back(QueueInput::SignIn(id));
+            if let Some(reason) = p.on_break {
+                inputs.push_back(QueueInput::Break { id, reason });
+            }
+        }
+    }
+
+    /// Takes an input.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.rooms.now = self.rooms.now.max(now);
+        let now = self.rooms.now;
+        match input {
+            Input::Sip(input) => {
+                // Bad bytes are the peer's fault; the endpoint has answered or counted them.
+                let _counted = self.rooms.sip.handle(input, now);
+            }
+            Input::Media(call, event) => self.with_call(call, |c, rooms| c.on_media(event, rooms)),
+            Input::Recording(report) => self.recording_report(report),
+            Input::Command(ticket, command) => self.command(ticket, command),
+            Input::Wall(wall) => {
+                if self.rooms.clock.skew_ms(now, wall).abs() > SKEW_MS_MAX {
+                    self.rooms.clock = WallClock::read(now, wall);
+                }
+            }
+            Input::EndAll => {
+                let live: Vec<CallId> = self.calls.keys().copied().collect();
+                for call in live {
+                    self.with_call(call, Call::end_by_operator);
+                }
+            }
+            Input::Timeout => self.timeout(now),
+        }
+        self.pump();
+    }
+
+    /// What is to be done next. Drain after every [`Switch::handle`].
+    pub fn poll(&mut self) -> Option<Output> {
+        self.rooms.out.pop_front()
+    }
+
+    /// When to call with [`Input::Timeout`], and why.
+    pub fn deadline(&self) -> Option<(Instant, Due)> {
+        [
+            self.rooms.sip.deadline().map(|(at, _)| (at, Due::Sip)),
+            self.queue.deadline().map(|(at, _)| (at, Due::Queue)),
+            self.rooms.timers.next().map(|(at, _)| (at, Due::Call)),
+            self.rooms.trunks.deadline().map(|at| (at, Due::Probe)),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+
+    /// The books.
+    pub fn books(&self) -> &Books {
+        &self.rooms.books
+    }
+
+    /// What is alive.
+    pub fn live(&self) -> Live {
+        Live {
+            calls: self.calls.len(),
+            sessions: self.rooms.sessions.len(),
+            ports: self.rooms.ports.used(),
+            timers: self.rooms.timers.len(),
+            waiting: self.queue.snapshot(self.rooms.now).waiting.len(),
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        while let Some((call, wake)) = self.rooms.timers.expire(now) {
+            self.with_call(call, |c, rooms| c.on_wake(wake, rooms));
+        }
+        let _counted = self.rooms.sip.handle(senim_sip::Input::Timeout, now);
+        self.rooms.queue_inputs.push_back(QueueInput::Timeout);
+        let Rooms { trunks, sip, .. } = &mut self.rooms;
+        trunks.probe(sip, now);
+    }
+
+    /// Lets the rooms speak until they are silent.
+    fn pump(&mut self) {
+        loop {
+            if let Some(output) = self.rooms.sip.poll() {
+                self.sip_output(output);
+            } else if let Some(input) = self.rooms.queue_inputs.pop_front() {
+                // A fault is an input about an offer or caller that is over already.
+                let _late = self.queue.handle(input, self.rooms.now);
+                while let Some(output) = self.queue.poll() {
+                    self.queue_output(output);
+                }
+            } else {
+                break;
+            }
+        }
+        self.see_off();
+    }
+
+    fn see_off(&mut self) {
+        self.calls.retain(|_, c| !c.is_over());
+        if self.calls.is_empty()
+            && let Some(tickets) = self.draining.as_mut().filter(|t| !t.is_empty())
+        {
+            let tickets = core::mem::take(tickets);
+            self.rooms.fact(None, Fact::LineStopped);
+            self.rooms.out.push_back(Output::Settle);
+            let replies = tickets.into_iter().map(|t| Output::Reply(t, crate::api::Reply::Done));
+            self.rooms.out.extend(replies);
+            self.rooms.out.push_back(Output::Drained);
+        }
+    }
+
+    pub(crate) fn with_call(&mut self, call: CallId, f: impl FnOnce(&mut Call, &mut Rooms)) {
+        if let Some(c) = self.calls.get_mut(&call) {
+            f(c, &mut self.rooms);
+        }
+    }
+
+    fn sip_output(&mut self, output: senim_sip::Output) {
+        match output {
+            senim_sip::Output::Transmit { flow, bytes } => {
+                self.rooms.out.push_back(Output::Transmit { flow, bytes });
+            }
+            senim_sip::Output::Disconnect(flow) => self.rooms.out.push_back(Output::Disconnect(flow)),
+            senim_sip::Output::Event(event) => self.sip_event(event),
+        }
+    }
+
+    fn sip_event(&mut self, event: SipEvent) {
+        match event {
+            SipEvent::Incoming(invitation) => self.invited(&invitation),
+            SipEvent::Registered { user } => self.reachable(&user, true),
+            SipEvent::Unregistered { user, .. } => self.reachable(&user, false),
+            SipEvent::OptionsAnswered { request, .. } => self.probed(request, true),
+            SipEvent::OptionsFailed { request } => self.probed(request, false),
+            event => {
+                let found = event.session().and_then(|s| self.rooms.sessions.get(&s).copied());
+                if let Some((call, leg)) = found {
+                    self.with_call(call, |c, rooms| c.on_sip(leg, event, rooms));
+                }
+            }
+        }
+    }
+
+    fn probed(&mut self, request: senim_sip::RequestId, answered: bool) {
+        if let Some((trunk, alive)) = self.rooms.trunks.probed(request, answered) {
+            self.rooms.fact(None, Fact::TrunkNow { trunk, alive });
+        }
+    }
+
+    fn reachable(&mut self, login: &str, yes: bool) {
+        if let Some(id) = self.rooms.books.by_login(login).map(|p| p.id) {
+            self.rooms.queue_inputs.push_back(QueueInput::Reachable { id, yes });
+        }
+    }
+
+    /// An INVITE from a trunk or from a consultant's softphone.
+    fn invited(&mut self, invitation: &Invitation) {
+        let rooms = &mut self.rooms;
+        let (trunk, user) = match &invitation.origin {
+            Origin::Trunk(name) => (Some(name.clone()), None),
+            Origin::User(who) => (None, rooms.books.by_login(who.user()).map(|p| p.id)),
+        };
+        let decided = self.destination(&invitation.dialled, user).and_then(|then| {
+            if self.draining.is_some() {
+                return Err((503, "the line is about to stop"));
+            }
+            if self.calls.len() >= CALLS_MAX {
+                return Err((503, "too many calls"));
+            }
+            let admitted = trunk.as_deref().map_or(Ok(()), |t| self.rooms.trunks.admit(t, self.rooms.now));
+            admitted.map(|()| then).map_err(|_| (503, "the trunk brings more calls than it may"))
+        });
+        let id = CallId(self.next_call);
+        let result = decided.and_then(|(then, record)| {
+            self.next_call += 1;
+            let knock = Knock {
+                session: invitation.session,
+                offer: invitation.offer.as_deref(),
+                peer: invitation.flow.remote.ip(),
+                dialled: invitation.dialled.clone(),
+                identity: self.identity(invitation, trunk.as_deref()),
+                trunk: trunk.clone(),
+                user,
+                then,
+                record,
+            };
+            let arrived = Call::arrive(id, knock, &mut self.rooms);
+            if let (Err(_), Some(trunk)) = (&arrived, &trunk) {
+                self.rooms.trunks.left(trunk);
+            }
+            arrived
+        });
+        match result {
+            Ok(call) => {
+                self.rooms.totals.arrived += 1;
+                self.calls.insert(id, call);
+            }
+            Err((status, why)) => self.turn_away(invitation, status, why),
+        }
+    }
+
+    fn turn_away(&mut self, invitation: &Invitation, status: u16, why: &str) {
+        let headers = if status == 503 { vec![("Retry-After".into(), "10".into())] } else { Vec::new() };
+        self.rooms.sip.reject(invitation.session, status, headers, self.rooms.now);
+        self.rooms.totals.refused += 1;
+        self.rooms.fact(None, Fact::Refused { status, why: why.to_owned() });
+    }
+
+    fn identity(&self, invitation: &Invitation, trunk: Option<&str>) -> CallerIdentity {
+        let Some(trunk) = trunk else { return CallerIdentity::default() };
+        let plan = self.rooms.trunks.settings(trunk).map(|t| t.plan.clone()).unwrap_or_default();
+        identity::of_trunk(&invitation.request, &plan, self.rooms.settings.keep_restricted)
+    }
+
+    /// What answers a dialled number: a consultant's feature code, or the first rule that fits.
+    fn destination(
+        &self,
+        dialled: &str,
+        user: Option<ConsultantId>,
+    ) -> Result<(Then, bool), (u16, &'static str)> {
+        if let Some(user) = user.filter(|_| dialled.starts_with('*')) {
+            return Ok((Then::Feature(user, dialled.to_owned()), false));
+        }
+        let settings = &self.rooms.settings;
+        let (rule, star) = settings
+            .numbers
+            .iter()
+            .find_map(|rule| Some((rule, rule.matches(dialled)?)))
+            .ok_or((404, "nobody answers this number"))?;
+        let then = match &rule.then {
+            Destination::Script(name) => settings.scripts.get(name).cloned().map(Then::Script),
+            Destination::Consultant(login) => {
+                let login = login.replace('*', star);
+                self.rooms.books.by_login(&login).map(|p| Then::Consultant(p.id))
+            }
+        };
+        then.map(|then| (then, rule.record)).ok_or((404, "nobody answers this number"))
+    }
+
+    fn queue_output(&mut self, output: QueueOutput) {
+        match output {
+            QueueOutput::Offer { offer, call, consultant } => {
+                self.offers.insert(offer, call);
+                self.with_call(call, |c, rooms| c.offer(offer, consultant, rooms));
+            }
+            QueueOutput::Withdraw { offer, why } => {
+                if let Some(call) = self.offers.remove(&offer) {
+                    self.with_call(call, |c, rooms| c.withdraw(offer, why, rooms));
+                }
+            }
+            QueueOutput::Connect { offer, call, .. } => {
+                self.offers.remove(&offer);
+                self.with_call(call, |c, rooms| c.connect(offer, rooms));
+            }
+            QueueOutput::Announce { call, position, .. } => {
+                self.with_call(call, |c, rooms| c.announce(position, rooms));
+            }
+            QueueOutput::State { consultant, state, .. } => {
+                let doing = crate::duty::doing(&state);
+                let now = self.rooms.now;
+                let before = self.doing.insert(consultant, (doing.clone(), now));
+                if before.as_ref().is_none_or(|(d, _)| *d != doing) {
+                    let after_ms = before.map_or(0, |(_, since)| ms(now.since(since)));
+                    self.rooms.fact(None, Fact::ConsultantNow { consultant, doing, after_ms });
+                }
+            }
+            QueueOutput::Returned { .. } | QueueOutput::Entered { .. } | QueueOutput::Left { .. } => {}
+        }
+        self.offers.retain(|_, call| self.calls.contains_key(call));
+    }
+
+    fn recording_report(&mut self, report: RecordingReport) {
+        let (recording, fact) = match report {
+            RecordingReport::Closed { recording, length_ms, bytes, lost_frames, torn } => {
+                self.rooms.totals.recordings += 1;
+                (recording, Fact::RecordingClosed { recording, length_ms, bytes, lost_frames, torn })
+            }
+            RecordingReport::Failed { recording, why } => (recording, Fact::RecordingFailed { recording, why }),
+        };
+        let call = self.rooms.books.unclosed_recordings().get(&recording).copied().flatten();
+        self.rooms.fact(call, fact);
+    }
+
+    /// Whether a call is in the state's words: for the board.
+    pub(crate) fn count(&self, which: impl Fn(&State) -> bool) -> u32 {
+        u32::try_from(self.calls.values().filter(|c| which(&c.state)).count()).unwrap_or(u32::MAX)
+    }
+}
+
