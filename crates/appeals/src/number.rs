@@ -4,7 +4,7 @@
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// A number such as `2026-000123-5`, keyed on a phone as the same 11 digits.
+/// A number such as `2026-000123-8`, keyed on a phone as the same 11 digits.
 ///
 /// The check digit is Damm's (H. M. Damm, “Total anti-symmetrische Quasigruppen”, 2004): it finds every single
 /// wrong digit and every transposition of neighbours, and unlike ISO 7064 MOD 11-2 it never needs an `X`.
@@ -159,7 +159,7 @@ impl<'de> Deserialize<'de> for AppealNumber {
 impl fmt::Display for NumberFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NumberFault::NotADigit => f.write_str("an appeal number is made of digits, as in 2026-000123-5"),
+            NumberFault::NotADigit => f.write_str("an appeal number is made of digits, as in 2026-000123-8"),
             NumberFault::WrongLength(n) => write!(f, "an appeal number has 11 digits, this has {n}"),
             NumberFault::CheckDigit => {
                 f.write_str("the check digit does not fit: a digit is wrong, or two are exchanged")
@@ -187,12 +187,12 @@ mod tests {
     #[test]
     fn printed_and_keyed_forms_read_back() {
         let n = AppealNumber::new(2026, 123).unwrap();
-        assert_eq!(n.to_string(), "2026-000123-5");
-        assert_eq!(n.keyed(), "20260001235");
-        for text in ["2026-000123-5", "20260001235", " 2026 000123 5", "2026–000123–5"] {
+        assert_eq!(n.to_string(), "2026-000123-8");
+        assert_eq!(n.keyed(), "20260001238");
+        for text in ["2026-000123-8", "20260001238", " 2026 000123 8", "2026–000123–8"] {
             assert_eq!(text.parse(), Ok(n), "{text}");
         }
-        assert_eq!(serde_json::from_str::<AppealNumber>("\"2026-000123-5\"").unwrap(), n);
+        assert_eq!(serde_json::from_str::<AppealNumber>("\"2026-000123-8\"").unwrap(), n);
     }
 
     #[test]
@@ -200,9 +200,9 @@ mod tests {
         let fault = |text: &str| AppealNumber::parse(text).unwrap_err();
         assert_eq!(fault(""), NumberFault::WrongLength(0));
         assert_eq!(fault("2026-000123"), NumberFault::WrongLength(10));
-        assert_eq!(fault("202600012355"), NumberFault::WrongLength(12));
-        assert_eq!(fault("2026-000123-6"), NumberFault::CheckDigit);
-        assert_eq!(fault("2026/000123/5"), NumberFault::NotADigit);
+        assert_eq!(fault("202600012385"), NumberFault::WrongLength(12));
+        assert_eq!(fault("2026-000123-5"), NumberFault::CheckDigit);
+        assert_eq!(fault("2026/000123/8"), NumberFault::NotADigit);
         assert_eq!(fault("00000000000"), NumberFault::Year(0));
         assert_eq!(AppealNumber::new(2026, 0), Err(NumberFault::Serial(0)));
         assert_eq!(AppealNumber::new(2026, 1_000_000), Err(NumberFault::Serial(1_000_000)));

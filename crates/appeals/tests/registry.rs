@@ -12,7 +12,7 @@ fn at(ms: i64) -> WallTime {
 
 /// Proposes and performs.
 fn done(r: &mut Registry, change: Result<Change, Refused>) -> AppealNumber {
-    let change = change.unwrap();
+    let change = change.expect("the registry allows it");
     r.apply(&change);
     change.number()
 }
