@@ -1,1 +1,19 @@
+//! RTP as bytes: packets (RFC 3550), their reports (RTCP), telephone events (RFC 4733), and the rule which address
+//! may speak (latching). Total functions: any bytes give a value or a fault, never a panic.
+//!
+//! *Invariant:* no audio samples. What a payload sounds like is not known here; nor are sockets or clocks.
 #![forbid(unsafe_code)]
+
+mod digit;
+mod event;
+mod latch;
+mod packet;
+mod receiver;
+mod rtcp;
+
+pub use digit::Digit;
+pub use event::{Event, EventDetector, EventSender, MAX_QUEUED_DIGITS, Step};
+pub use latch::{Admit, Latch};
+pub use packet::{Fault, HEADER_LEN, Header, Packet, is_rtcp};
+pub use receiver::{Arrival, Receiver};
+pub use rtcp::{REPORT_LEN_MAX, Report, ReportBlock, ReportFault, SenderInfo, ntp};
