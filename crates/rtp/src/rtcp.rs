@@ -88,8 +88,8 @@ impl core::error::Error for ReportFault {}
 /// A moment in NTP's 64-bit form. The axis is our own (RFC 3550 §4 lets a sender count from its start): it never jumps.
 pub fn ntp(now: Instant) -> u64 {
     let nanos = now.as_nanos();
-    let fraction = (nanos % 1_000_000_000 << 32) / 1_000_000_000;
-    nanos / 1_000_000_000 << 32 | fraction
+    let fraction = ((nanos % 1_000_000_000) << 32) / 1_000_000_000;
+    ((nanos / 1_000_000_000) << 32) | fraction
 }
 
 impl Report {
