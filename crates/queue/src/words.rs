@@ -43,7 +43,8 @@ pub struct Settings {
     pub queues: Vec<QueueSettings>,
     /// Seconds without offers for a consultant who let it ring; 0: until he says that he is ready.
     pub no_answer_pause_s: u32,
-    /// Seconds without offers for a consultant whose softphone could not be reached although it is registered.
+    /// Seconds without offers for a consultant whose softphone could not be reached although it is registered;
+    /// 0: none. A new registration ends it.
     pub unreachable_pause_s: u32,
     /// Seconds before a caller is offered again to a consultant who did not take him.
     pub same_pair_pause_s: u32,
