@@ -1,0 +1,226 @@
+//! The journal's own thread: many facts, one sync. A disk that is full or fails stops nothing: facts wait in memory up
+//! to a ceiling, the write is tried again each second, and the alarm stands until it succeeds.
+
+use super::{Fault, Journal};
+use core::time::Duration;
+use senim_switch::facts::Record;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Facts that may wait for the disk, about 50 MB. More are refused: the line then takes no new calls.
+pub const WAITING_MAX: usize = 100_000;
+/// Facts that one sync carries at most.
+const GROUP_MAX: usize = 4_096;
+/// How long after a failure the disk is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the thread tells.
+#[derive(Debug)]
+pub enum Notice {
+    /// These facts are safe.
+    Synced(Vec<Record>),
+    /// The disk does not take facts; said once, until [`Notice::Resumed`].
+    Stalled(Fault),
+    /// The disk takes facts again.
+    Resumed,
+}
+
+/// The facts given back: as many wait for the disk as may.
+#[derive(Debug)]
+pub struct Full(pub Vec<Record>);
+
+impl core::fmt::Display for Full {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the disk takes no facts and as many as may wait do; free the disk")
+    }
+}
+
+impl core::error::Error for Full {}
+
+/// How the thread does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Health {
+    /// Facts that wait.
+    pub waiting: usize,
+    /// The disk does not take them.
+    pub stalled: bool,
+    /// The last fact that is safe.
+    pub synced: u64,
+    /// Facts refused since the start.
+    pub refused: u64,
+    /// The thread ended.
+    pub ended: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: VecDeque<Record>,
+    waiting_max: usize,
+    in_hand: usize,
+    stop: bool,
+    health: Health,
+}
+
+#[derive(Debug, Default)]
+struct Meeting {
+    shared: Mutex<Shared>,
+    /// Something to write.
+    work: Condvar,
+    /// Something became safe.
+    safe: Condvar,
+}
+
+impl Meeting {
+    /// A panic elsewhere cannot leave this state half changed: each change is one statement.
+    fn enter(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes facts on a thread of its own.
+#[derive(Debug)]
+pub struct JournalWriter {
+    meeting: Arc<Meeting>,
+    thread: Option<JoinHandle<Journal>>,
+}
+
+impl JournalWriter {
+    /// Starts the thread. `on` is called on it: it must be quick.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no thread to give.
+    pub fn start(journal: Journal, on: impl FnMut(Notice) + Send + 'static) -> std::io::Result<Self> {
+        JournalWriter::start_with(journal, WAITING_MAX, RETRY, on)
+    }
+
+    pub(crate) fn start_with(
+        journal: Journal,
+        waiting_max: usize,
+        retry: Duration,
+        on: impl FnMut(Notice) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let meeting = Arc::new(Meeting::default());
+        {
+            let mut shared = meeting.enter();
+            shared.waiting_max = waiting_max;
+            shared.health.synced = journal.last_seq();
+        }
+        let theirs = meeting.clone();
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || {
+            let journal = run(journal, &theirs, retry, on);
+            theirs.enter().health.ended = true;
+            theirs.safe.notify_all();
+            journal
+        })?;
+        Ok(JournalWriter { meeting, thread: Some(thread) })
+    }
+
+    /// Hands facts over, in order and without holes.
+    ///
+    /// # Errors
+    /// [`Full`] with the same facts, when as many wait as may.
+    pub fn submit(&self, records: Vec<Record>) -> Result<(), Full> {
+        let mut shared = self.meeting.enter();
+        if shared.waiting.len() + shared.in_hand + records.len() > shared.waiting_max {
+            shared.health.refused += records.len() as u64;
+            return Err(Full(records));
+        }
+        shared.waiting.extend(records);
+        self.meeting.work.notify_one();
+        Ok(())
+    }
+
+    /// Waits until fact `seq` is safe; `false` when that took longer than `at_most`.
+    pub fn wait(&self, seq: u64, at_most: Duration) -> bool {
+        let shared = self.meeting.enter();
+        let unsafe_yet = |s: &mut Shared| s.health.synced < seq && !s.health.ended;
+        let waited = self.meeting.safe.wait_timeout_while(shared, at_most, unsafe_yet);
+        waited.unwrap_or_else(PoisonError::into_inner).0.health.synced >= seq
+    }
+
+    /// The last fact that is safe.
+    pub fn synced(&self) -> u64 {
+        self.meeting.enter().health.synced
+    }
+
+    /// How the thread does.
+    pub fn health(&self) -> Health {
+        let shared = self.meeting.enter();
+        Health { waiting: shared.waiting.len() + shared.in_hand, ..shared.health }
+    }
+
+    /// Writes what waits and ends the thread. Facts that the disk does not take are tried once more and then given up.
+    pub fn stop(mut self) -> Option<Journal> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Option<Journal> {
+        self.meeting.enter().stop = true;
+        self.meeting.work.notify_all();
+        self.thread.take()?.join().ok()
+    }
+}
+
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn run(mut journal: Journal, meeting: &Meeting, retry: Duration, mut on: impl FnMut(Notice)) -> Journal {
+    loop {
+        let Some(group) = next_group(meeting) else { return journal };
+        let Some(last) = group.last().map(|r| r.seq) else { continue };
+        let mut written = false;
+        loop {
+            let done = if written { Ok(()) } else { journal.append_all(&group) };
+            written = done.is_ok();
+            match done.and_then(|()| journal.sync()) {
+                Ok(()) => break,
+                Err(fault) => {
+                    if !std::mem::replace(&mut meeting.enter().health.stalled, true) {
+                        on(Notice::Stalled(fault));
+                    }
+                    let shared = meeting.enter();
+                    let waited = meeting.work.wait_timeout_while(shared, retry, |s| !s.stop);
+                    let (shared, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
+                    if shared.stop && !timed_out.timed_out() {
+                        drop(shared);
+                        // One last attempt before the program ends.
+                        let done = if written { Ok(()) } else { journal.append_all(&group) };
+                        if done.and_then(|()| journal.sync()).is_err() {
+                            return journal;
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        let resumed = {
+            let mut shared = meeting.enter();
+            shared.in_hand = 0;
+            shared.health.synced = last;
+            std::mem::replace(&mut shared.health.stalled, false)
+        };
+        meeting.safe.notify_all();
+        if resumed {
+            on(Notice::Resumed);
+        }
+        on(Notice::Synced(group));
+    }
+}
+
+/// Waits for facts and takes a group of them; `None` when the thread has to end and nothing waits.
+fn next_group(meeting: &Meeting) -> Option<Vec<Record>> {
+    let shared = meeting.enter();
+    let waited = meeting.work.wait_while(shared, |s| s.waiting.is_empty() && !s.stop);
+    let mut shared = waited.unwrap_or_else(PoisonError::into_inner);
+    if shared.waiting.is_empty() {
+        return None;
+    }
+    let n = shared.waiting.len().min(GROUP_MAX);
+    let group: Vec<Record> = shared.waiting.drain(..n).collect();
+    shared.in_hand = group.len();
+    Some(group)
+}

@@ -1,0 +1,135 @@
+//! The views beside a running line: a thread reads what became safe from the journal and applies it, some moments
+//! late and in groups, so that neither the switch nor the journal ever waits for a view.
+
+use super::{GROUP, ViewFault, Views};
+use crate::journal::Reader;
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Facts are gathered so long before they are applied together.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long after a failure it tries again.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+struct State {
+    safe: u64,
+    applied: u64,
+    failing: bool,
+    stop: bool,
+}
+
+#[derive(Debug, Default)]
+struct Meeting {
+    state: Mutex<State>,
+    turned: Condvar,
+}
+
+impl Meeting {
+    fn enter(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the views near the journal's end.
+#[derive(Debug)]
+pub struct Follower {
+    meeting: Arc<Meeting>,
+    views: Views,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no thread to give.
+    pub fn start(views: Views, journal: &Path) -> std::io::Result<Follower> {
+        let meeting = Arc::new(Meeting::default());
+        meeting.enter().applied = views.applied().unwrap_or(0);
+        let (theirs, copy, journal) = (meeting.clone(), views.clone(), journal.to_owned());
+        let thread =
+            std::thread::Builder::new().name("views".into()).spawn(move || run(&copy, &journal, &theirs))?;
+        Ok(Follower { meeting, views, thread: Some(thread) })
+    }
+
+    /// Facts up to `seq` are safe. Cheap.
+    pub fn safe(&self, seq: u64) {
+        let mut state = self.meeting.enter();
+        state.safe = state.safe.max(seq);
+        drop(state);
+        self.meeting.turned.notify_all();
+    }
+
+    /// The views, at most `at_most` late: waits until they know every fact that was safe when this was called.
+    pub fn fresh(&self, at_most: Duration) -> &Views {
+        let state = self.meeting.enter();
+        let wanted = state.safe;
+        let waited =
+            self.meeting.turned.wait_timeout_while(state, at_most, |s| s.applied < wanted && !s.stop);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        &self.views
+    }
+
+    /// Facts that are safe and not in the views yet, and whether the disk refuses the views.
+    pub fn lag(&self) -> (u64, bool) {
+        let state = self.meeting.enter();
+        (state.safe.saturating_sub(state.applied), state.failing)
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.meeting.enter().stop = true;
+        self.meeting.turned.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told by the hook already; there is nobody left to tell.
+            let _ = thread.join();
+        }
+        let _ = self.views.flush();
+    }
+}
+
+fn run(views: &Views, journal: &PathBuf, meeting: &Meeting) {
+    loop {
+        let state = meeting.enter();
+        let waited = meeting.turned.wait_while(state, |s| s.applied >= s.safe && !s.stop);
+        let state = waited.unwrap_or_else(PoisonError::into_inner);
+        let (stop, safe) = (state.stop, state.safe);
+        if stop && state.applied >= safe {
+            return;
+        }
+        drop(state);
+        if !stop {
+            std::thread::sleep(GATHER);
+        }
+        let done = step(views, journal, safe);
+        let mut state = meeting.enter();
+        state.failing = done.is_err();
+        match done {
+            Ok(applied) => state.applied = applied,
+            Err(_) if stop => return,
+            Err(_) => {
+                let waited = meeting.turned.wait_timeout_while(state, RETRY, |s| !s.stop);
+                drop(waited.unwrap_or_else(PoisonError::into_inner));
+            }
+        }
+        meeting.turned.notify_all();
+    }
+}
+
+/// Applies what is safe; returns the last fact applied.
+fn step(views: &Views, journal: &Path, safe: u64) -> Result<u64, ViewFault> {
+    let mut applied = views.applied()?;
+    let mut reader = Reader::open(journal, applied + 1);
+    while applied < safe {
+        let wanted = usize::try_from(safe - applied).unwrap_or(GROUP).min(GROUP);
+        let group = reader.by_ref().take(wanted).collect::<Result<Vec<_>, _>>()?;
+        let Some(last) = group.last() else { break };
+        applied = last.seq;
+        views.apply_all(&group)?;
+    }
+    Ok(applied)
+}

@@ -1,0 +1,445 @@
+//! The views: rows made of facts, in sled. The journal is the truth; a view that is missing, damaged or not of this
+//! journal is dropped and made again, so losing the whole folder costs time and no data. Every row knows its last
+//! fact, so that facts may be applied twice.
+
+mod fault;
+mod follow;
+mod rows;
+
+pub use fault::ViewFault;
+pub use follow::Follower;
+pub use rows::{AppealRow, CallRow, Forward, RecordingRow};
+
+use crate::journal::Reader;
+use senim_appeals::AppealNumber;
+use senim_base::{CallId, RecordingId, WallTime};
+use senim_switch::facts::Record;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sled::{Batch, Db, Tree};
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Raised when the rows change their shape: older views are dropped.
+const SHAPE: u32 = 1;
+/// Memory for pages of the views, bytes.
+const CACHE_BYTES: u64 = 16 << 20;
+/// Milliseconds after which pages are written out.
+const FLUSH_MS: u64 = 500;
+/// Facts applied at once while catching up.
+const GROUP: usize = 4_096;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// How the views were found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// As the last program left them.
+    Kept,
+    /// There were none.
+    New,
+    /// Dropped, to be made again, and why.
+    Dropped(&'static str),
+}
+
+/// Where the views stand: which fact came last, and that fact's checksum, so that the views of another journal show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+struct Stand {
+    shape: u32,
+    utc_offset_minutes: i32,
+    seq: u64,
+    crc: u32,
+}
+
+/// The views, open. Reading takes no lock.
+#[derive(Clone, Debug)]
+pub struct Views {
+    db: Db,
+    calls: Tree,
+    timeline: Tree,
+    days: Tree,
+    recordings: Tree,
+    appeals: Tree,
+    openings: Tree,
+    utc_offset_minutes: i32,
+}
+
+impl Views {
+    /// Opens the views in `dir` for the journal in `journal`, and applies what is missing. Days begin at midnight
+    /// `utc_offset_minutes` east of Greenwich.
+    ///
+    /// # Errors
+    /// The journal's faults; the disk's, when not even new views can be made.
+    pub fn open(dir: &Path, journal: &Path, utc_offset_minutes: i32) -> Result<(Views, Found), ViewFault> {
+        let existed = dir.exists();
+        let (views, found) = match Views::try_open(dir, utc_offset_minutes).map(|v| (v.belongs(journal), v)) {
+            Ok((Ok(None), views)) => (views, if existed { Found::Kept } else { Found::New }),
+            Ok((Ok(Some(why)), views)) => {
+                drop(views);
+                (Views::anew(dir, utc_offset_minutes)?, Found::Dropped(why))
+            }
+            Ok((Err(ViewFault::Journal(fault)), _)) => return Err(ViewFault::Journal(fault)),
+            Ok((Err(_), views)) => {
+                drop(views);
+                (Views::anew(dir, utc_offset_minutes)?, Found::Dropped("damaged"))
+            }
+            Err(_) => (Views::anew(dir, utc_offset_minutes)?, Found::Dropped("damaged")),
+        };
+        match views.catch_up(journal) {
+            Ok(_) => Ok((views, found)),
+            Err(ViewFault::Journal(fault)) => Err(ViewFault::Journal(fault)),
+            Err(_) => {
+                drop(views);
+                let views = Views::anew(dir, utc_offset_minutes)?;
+                views.catch_up(journal)?;
+                Ok((views, Found::Dropped("damaged")))
+            }
+        }
+    }
+
+    /// Views in memory, for a reader beside a program that holds the folder.
+    ///
+    /// # Errors
+    /// The journal's faults.
+    pub fn in_memory(journal: &Path, utc_offset_minutes: i32) -> Result<Views, ViewFault> {
+        let views = Views::with(sled::Config::new().temporary(true), utc_offset_minutes)?;
+        views.catch_up(journal)?;
+        Ok(views)
+    }
+
+    fn anew(dir: &Path, utc_offset_minutes: i32) -> Result<Views, ViewFault> {
+        if dir.exists() {
+            fs::remove_dir_all(dir).map_err(|e| ViewFault::Disk(dir.to_owned(), e.to_string()))?;
+        }
+        Views::try_open(dir, utc_offset_minutes)
+    }
+
+    /// sled panics on some damage instead of returning an error: that is damage, too.
+    fn try_open(dir: &Path, utc_offset_minutes: i32) -> Result<Views, ViewFault> {
+        let config = sled::Config::new().path(dir).flush_every_ms(Some(FLUSH_MS));
+        let opened = catch_unwind(AssertUnwindSafe(|| Views::with(config, utc_offset_minutes)));
+        opened.unwrap_or_else(|_| Err(ViewFault::Disk(dir.to_owned(), "damaged".into())))
+    }
+
+    fn with(config: sled::Config, utc_offset_minutes: i32) -> Result<Views, ViewFault> {
+        let db = config.cache_capacity(CACHE_BYTES).open()?;
+        Ok(Views {
+            calls: db.open_tree("calls")?,
+            timeline: db.open_tree("timeline")?,
+            days: db.open_tree("days")?,
+            recordings: db.open_tree("recordings")?,
+            appeals: db.open_tree("appeals")?,
+            openings: db.open_tree("openings")?,
+            db,
+            utc_offset_minutes,
+        })
+    }
+
+    /// Whether these are views of that journal; if not, why.
+    fn belongs(&self, journal: &Path) -> Result<Option<&'static str>, ViewFault> {
+        let Some(stand) = self.stand()? else { return Ok((!self.calls.is_empty()).then_some("unfinished")) };
+        if stand.shape != SHAPE {
+            return Ok(Some("made by another version"));
+        }
+        if stand.utc_offset_minutes != self.utc_offset_minutes {
+            return Ok(Some("made for another time zone"));
+        }
+        if stand.seq == 0 {
+            return Ok(None);
+        }
+        let last = Reader::open(journal, stand.seq).read()?;
+        let same = last.is_some_and(|r| checksum(&r) == stand.crc);
+        Ok((!same).then_some("made from another journal"))
+    }
+
+    fn stand(&self) -> Result<Option<Stand>, ViewFault> {
+        self.db.get("stand")?.map(|bytes| read(&bytes)).transpose()
+    }
+
+    /// The last fact applied.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn applied(&self) -> Result<u64, ViewFault> {
+        Ok(self.stand()?.unwrap_or_default().seq)
+    }
+
+    /// Applies all facts of the journal that are missing; returns how many.
+    ///
+    /// # Errors
+    /// The journal's faults and the disk's.
+    pub fn catch_up(&self, journal: &Path) -> Result<u64, ViewFault> {
+        let mut reader = Reader::open(journal, self.applied()? + 1);
+        let mut count = 0;
+        loop {
+            let group = reader.by_ref().take(GROUP).collect::<Result<Vec<_>, _>>()?;
+            if group.is_empty() {
+                return Ok(count);
+            }
+            count += group.len() as u64;
+            self.apply_all(&group)?;
+        }
+    }
+
+    /// Applies one fact.
+    ///
+    /// # Errors
+    /// As [`Views::apply_all`].
+    pub fn apply(&self, record: &Record) -> Result<(), ViewFault> {
+        self.apply_all(core::slice::from_ref(record))
+    }
+
+    /// Applies facts in order; those that the views have already are passed over.
+    ///
+    /// # Errors
+    /// [`ViewFault::Missed`] when facts between were not given; damage; the disk's.
+    pub fn apply_all(&self, records: &[Record]) -> Result<(), ViewFault> {
+        let mut last = self.applied()?;
+        let mut changes = Changes::default();
+        let mut crc = None;
+        for record in records.iter().filter(|r| r.seq > last).collect::<Vec<_>>() {
+            if record.seq != last + 1 {
+                return Err(ViewFault::Missed { expected: last + 1, found: record.seq });
+            }
+            last = record.seq;
+            changes.enter(self, record)?;
+            crc = Some(record);
+        }
+        let Some(newest) = crc else { return Ok(()) };
+        changes.write(self)?;
+        let stand = Stand {
+            shape: SHAPE,
+            utc_offset_minutes: self.utc_offset_minutes,
+            seq: last,
+            crc: checksum(newest),
+        };
+        self.db.insert("stand", write(&stand)?)?;
+        Ok(())
+    }
+
+    /// One call.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn call(&self, call: CallId) -> Result<Option<CallRow>, ViewFault> {
+        self.calls.get(call.0.to_be_bytes())?.map(|b| read(&b)).transpose()
+    }
+
+    /// Calls before `before` (or the newest), newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn calls(&self, before: Option<CallId>, limit: usize) -> Result<Vec<CallRow>, ViewFault> {
+        let end = before.map_or(u64::MAX, |c| c.0).to_be_bytes();
+        self.calls.range(..end).rev().take(limit).map(|kv| read(&kv?.1)).collect()
+    }
+
+    /// Calls that came in on the day of `moment`, oldest first.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn calls_of_day(&self, moment: WallTime) -> Result<Vec<CallRow>, ViewFault> {
+        let mut rows = Vec::new();
+        for key in self.days.scan_prefix(day(moment, self.utc_offset_minutes).to_be_bytes()).keys() {
+            let call = key?.get(8..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes);
+            rows.extend(call.map(|c| self.call(CallId(c))).transpose()?.flatten());
+        }
+        Ok(rows)
+    }
+
+    /// All facts about a call, in order.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn timeline(&self, call: CallId) -> Result<Vec<Record>, ViewFault> {
+        self.timeline.scan_prefix(call.0.to_be_bytes()).values().map(|v| read(&v?)).collect()
+    }
+
+    /// One recording.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn recording(&self, recording: RecordingId) -> Result<Option<RecordingRow>, ViewFault> {
+        self.recordings.get(recording.0.to_be_bytes())?.map(|b| read(&b)).transpose()
+    }
+
+    /// Every recording of every call of an appeal (FEATURES R9), with its call, in the order of the calls.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn recordings_of(&self, number: AppealNumber) -> Result<Vec<(CallRow, RecordingRow)>, ViewFault> {
+        let mut found = Vec::new();
+        for call in self.appeal(number)?.map(|a| a.calls).unwrap_or_default() {
+            let Some(row) = self.call(call)? else { continue };
+            for recording in &row.recordings {
+                found.extend(self.recording(*recording)?.map(|r| (row.clone(), r)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// One appeal.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn appeal(&self, number: AppealNumber) -> Result<Option<AppealRow>, ViewFault> {
+        self.appeals.get(number.keyed())?.map(|b| read(&b)).transpose()
+    }
+
+    /// Appeals, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn appeals(&self, limit: usize) -> Result<Vec<AppealRow>, ViewFault> {
+        self.appeals.iter().rev().take(limit).map(|kv| read(&kv?.1)).collect()
+    }
+
+    /// Who looked for recordings, opened them or was refused, newest first, at most `limit` (FEATURES R12).
+    ///
+    /// # Errors
+    /// Damage, or the disk's.
+    pub fn openings(&self, limit: usize) -> Result<Vec<Record>, ViewFault> {
+        self.openings.iter().rev().take(limit).map(|kv| read(&kv?.1)).collect()
+    }
+
+    /// Brings what is in memory to the operating system.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn flush(&self) -> Result<(), ViewFault> {
+        self.db.flush()?;
+        Ok(())
+    }
+
+    /// Every row of every view as text, in order, so that two views can be compared byte for byte.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn dump(&self) -> Result<String, ViewFault> {
+        let mut out = String::new();
+        let trees = [
+            ("calls", &self.calls),
+            ("timeline", &self.timeline),
+            ("days", &self.days),
+            ("recordings", &self.recordings),
+            ("appeals", &self.appeals),
+            ("openings", &self.openings),
+        ];
+        for (name, tree) in trees {
+            for kv in tree.iter() {
+                let (key, value) = kv?;
+                let hex: String = key.iter().map(|b| format!("{b:02x}")).collect();
+                out.push_str(&format!("{name} {hex} {}\n", String::from_utf8_lossy(&value)));
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Rows that a group of facts touches: each is read once and written once.
+#[derive(Default)]
+struct Changes {
+    calls: BTreeMap<CallId, CallRow>,
+    recordings: BTreeMap<RecordingId, RecordingRow>,
+    appeals: BTreeMap<String, AppealRow>,
+    timeline: Batch,
+    days: Batch,
+    openings: Batch,
+}
+
+impl Changes {
+    fn enter(&mut self, views: &Views, record: &Record) -> Result<(), ViewFault> {
+        let fact = &record.fact;
+        if let Some(call) = record.call {
+            let mut key = call.0.to_be_bytes().to_vec();
+            key.extend_from_slice(&record.seq.to_be_bytes());
+            self.timeline.insert(key, write(record)?);
+            let row = match self.calls.entry(call) {
+                std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
+                std::collections::btree_map::Entry::Vacant(e) => {
+                    e.insert(views.call(call)?.unwrap_or_else(|| CallRow::new(call)))
+                }
+            };
+            if row.seq < record.seq {
+                row.seq = record.seq;
+                row.apply(record);
+            }
+            if matches!(fact, senim_switch::facts::Fact::Arrived { .. }) {
+                let mut key = day(record.wall, views.utc_offset_minutes).to_be_bytes().to_vec();
+                key.extend_from_slice(&call.0.to_be_bytes());
+                self.days.insert(key, &[]);
+            }
+        }
+        if let Some(recording) = rows::recording_of(fact) {
+            let row = match self.recordings.remove(&recording) {
+                Some(row) => Some(row),
+                None => views.recording(recording)?,
+            };
+            let mut row = row.unwrap_or_else(|| RecordingRow::new(recording, record));
+            if row.seq < record.seq {
+                row.seq = record.seq;
+                row.apply(record);
+            }
+            self.recordings.insert(recording, row);
+        }
+        if let Some((number, by)) = rows::appeal_of(fact) {
+            let row = match self.appeals.remove(&number.keyed()) {
+                Some(row) => Some(row),
+                None => views.appeal(number)?,
+            };
+            let mut row = row.unwrap_or_else(|| AppealRow::new(number, by, record));
+            if row.seq < record.seq {
+                row.seq = record.seq;
+                row.apply(record);
+            }
+            self.appeals.insert(number.keyed(), row);
+        }
+        if rows::is_opening(fact) {
+            self.openings.insert(record.seq.to_be_bytes().to_vec(), write(record)?);
+        }
+        Ok(())
+    }
+
+    fn write(self, views: &Views) -> Result<(), ViewFault> {
+        views.timeline.apply_batch(self.timeline)?;
+        views.days.apply_batch(self.days)?;
+        views.openings.apply_batch(self.openings)?;
+        let mut batch = Batch::default();
+        for (call, row) in &self.calls {
+            batch.insert(&call.0.to_be_bytes(), write(row)?);
+        }
+        views.calls.apply_batch(batch)?;
+        let mut batch = Batch::default();
+        for (recording, row) in &self.recordings {
+            batch.insert(&recording.0.to_be_bytes(), write(row)?);
+        }
+        views.recordings.apply_batch(batch)?;
+        let mut batch = Batch::default();
+        for (number, row) in &self.appeals {
+            batch.insert(number.as_bytes(), write(row)?);
+        }
+        views.appeals.apply_batch(batch)?;
+        Ok(())
+    }
+}
+
+fn day(moment: WallTime, utc_offset_minutes: i32) -> i64 {
+    let local = moment.unix_millis().saturating_add(i64::from(utc_offset_minutes) * 60_000);
+    local.div_euclid(DAY_MS)
+}
+
+fn checksum(record: &Record) -> u32 {
+    crc32c::crc32c(&serde_json::to_vec(record).unwrap_or_default())
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ViewFault> {
+    serde_json::from_slice(bytes).map_err(|_| ViewFault::Damaged)
+}
+
+fn write<T: Serialize>(row: &T) -> Result<Vec<u8>, ViewFault> {
+    serde_json::to_vec(row).map_err(|_| ViewFault::Damaged)
+}
+
+#[cfg(test)]
+mod tests;
