@@ -5,6 +5,8 @@ use crate::{CONSULTANTS_MAX, Consultant, Fault, Output, Queue, Reason, Withdrawn
 use core::time::Duration;
 use senim_base::{CallId, ConsultantId, Instant};
 
+/// Letters of a break's reason that are kept; the rest is cut off.
+const REASON_MAX: usize = 100;
 /// A wrap-up ends so long after now at the latest, however often it is extended.
 const WRAP_UP_MAX: Duration = Duration::from_secs(30 * 60);
 
@@ -62,11 +64,11 @@ impl Queue {
         })
     }
 
-    pub(crate) fn take_break(&mut self, id: ConsultantId, reason: String) -> Result<(), Fault> {
+    pub(crate) fn take_break(&mut self, id: ConsultantId, reason: &str) -> Result<(), Fault> {
         self.unpause(id, |p| p == Pause::NoAnswer);
         self.timers.cancel(Reason::WrapUp(id));
         self.with_offer_ended(id, Withdrawn::OnBreak, |m| {
-            m.on_break = Some(reason);
+            m.on_break = Some(reason.chars().take(REASON_MAX).collect());
             m.wrap_up = None;
         })
     }

@@ -102,7 +102,7 @@ impl Queue {
             Input::Reachable { id, yes } => self.reachable(id, yes),
             Input::SignIn(id) => self.sign_in(id),
             Input::SignOut(id) => self.sign_out(id),
-            Input::Break { id, reason } => self.take_break(id, reason),
+            Input::Break { id, reason } => self.take_break(id, &reason),
             Input::Ready(id) => self.ready(id),
             Input::ExtendWrapUp { id, by } => self.extend_wrap_up(id, by),
             Input::Ringing(offer) => self.ringing(offer),
