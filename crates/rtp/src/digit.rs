@@ -30,7 +30,7 @@ impl Digit {
     }
 
     /// The character on the key. Private: never log it.
-    pub const fn reveal(self) -> char {
+    pub const fn as_char(self) -> char {
         KEYS[(self.0 & 15) as usize] as char
     }
 }
@@ -43,7 +43,7 @@ impl fmt::Debug for Digit {
 
 impl From<Digit> for char {
     fn from(digit: Digit) -> char {
-        digit.reveal()
+        digit.as_char()
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
     fn keys_and_codes_agree_and_a_digit_never_prints() {
         for code in 0..16 {
             let digit = Digit::from_code(code).unwrap();
-            assert_eq!(Digit::from_char(digit.reveal()), Some(digit));
+            assert_eq!(Digit::from_char(digit.as_char()), Some(digit));
         }
         assert_eq!(Digit::from_char('#').map(Digit::code), Some(11));
         assert_eq!(Digit::from_char('d').map(Digit::code), Some(15));
