@@ -168,6 +168,16 @@ impl Phone {
         &self.heard
     }
 
+    /// Its SIP address.
+    pub fn sip_address(&self) -> SocketAddr {
+        self.config.flow.local
+    }
+
+    /// Where it wants to hear now.
+    pub fn rtp_address(&self) -> SocketAddr {
+        self.config.rtp
+    }
+
     /// In a call, ringing or talking.
     pub fn is_busy(&self) -> bool {
         self.talk.is_some()
