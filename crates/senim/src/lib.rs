@@ -1,3 +1,7 @@
-//! The only main.
+//! The only program: configuration, command line, control socket, and the wiring of the rooms.
 //!
-//! *Invariant:* no logic worth a unit test of its own floor.
+//! *Invariant:* no rule of the line is decided here. A command is decided by the switch, or by its books when the line
+//! does not run; this room reads words, asks, and shows answers.
+#![forbid(unsafe_code)]
+
+pub mod config;

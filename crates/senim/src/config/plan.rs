@@ -1,0 +1,487 @@
+//! From tables to values: addresses, ports, rules and paths as the program uses them. Everything that is wrong is
+//! found at once and says its line and what to write instead.
+
+use super::source::{Complaint, Source};
+use super::tables::{Config, Trunk};
+use core::time::Duration;
+use senim_base::Redacted;
+use senim_queue::QueueSettings;
+use senim_sip::{Credentials, Transport};
+use senim_switch::{Destination, NumberRule};
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+/// Longest time that a key may give, seconds: a day.
+const SECONDS_MAX: u32 = 86_400;
+/// Fewest ports that carry one call with a consultant.
+const PORTS_MIN: u16 = 4;
+
+/// Where a variable of the environment is looked up.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The configuration, proved.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The tables as read, overrides applied.
+    pub config: Config,
+    /// The file.
+    pub source: Source,
+    /// Folder of the scripts.
+    pub scripts: PathBuf,
+    /// Folder of the recorded prompts.
+    pub prompts: PathBuf,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The folder of the recordings.
+    pub recordings: PathBuf,
+    /// The file of the master key.
+    pub master_key: PathBuf,
+    /// The file of consultants to begin with.
+    pub seed: Option<PathBuf>,
+    /// Datagrams are taken here.
+    pub udp: Vec<SocketAddr>,
+    /// Connections are taken here.
+    pub tcp: Vec<SocketAddr>,
+    /// What Via and Contact say, with the port if one was given.
+    pub advertised: Option<(IpAddr, Option<u16>)>,
+    /// Sound packets are taken here.
+    pub media_bind: IpAddr,
+    /// What SDP says.
+    pub media_address: IpAddr,
+    /// First and last media port.
+    pub ports: (u16, u16),
+    /// HTTP is served here.
+    pub web: Option<SocketAddr>,
+    /// The bearer token of the HTTP interface.
+    pub web_token: Option<Redacted<String>>,
+    /// What may be dialled.
+    pub numbers: Vec<NumberRule>,
+    /// Trunks.
+    pub trunks: Vec<TrunkPlan>,
+    /// Queues.
+    pub queues: Vec<QueueSettings>,
+    /// The service level's time.
+    pub service_level: Duration,
+    /// The trunk that leads to the Unified Contact Centre.
+    pub ucc_trunk: Option<String>,
+}
+
+/// One trunk, proved.
+#[derive(Clone, Debug)]
+pub struct TrunkPlan {
+    /// Its table.
+    pub table: Trunk,
+    /// Networks that calls may come from: address and length of the prefix.
+    pub sources: Vec<(IpAddr, u8)>,
+    /// Where calls go out to.
+    pub target: Option<Target>,
+    /// Answers to its challenges.
+    pub credentials: Option<Credentials>,
+}
+
+/// Where a trunk's calls go out to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// As written: `host` or `host:port`, for the Request-URI.
+    pub host: String,
+    /// Its address now.
+    pub address: SocketAddr,
+    /// How.
+    pub transport: Transport,
+}
+
+/// Proves a configuration.
+///
+/// # Errors
+/// Everything that is wrong with its values.
+pub fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan, Vec<Complaint>> {
+    let mut b = Builder { source, complaints: Vec::new() };
+    let within = |path: &str| source.folder().join(path);
+    let scripts = within(&config.line.scripts);
+    let data = within(&config.data.folder);
+    let or = |path: &str, otherwise: PathBuf| if path.is_empty() { otherwise } else { within(path) };
+    b.seconds(&config);
+    let media_bind: Option<IpAddr> = b.parse(&["media", "bind"], &config.media.bind, "an address, as in 192.0.2.1");
+    let media_address = match config.media.advertised.as_str() {
+        "" => media_bind,
+        text => b.parse(&["media", "advertised"], text, "an address, as in 192.0.2.1"),
+    };
+    if media_address.is_some_and(|a| a.is_unspecified()) {
+        b.say(&["media", "bind"], "no peer can send to \"any address\"; write the line's own address in [media] advertised");
+    }
+    let udp = b.sockets("udp", &config.sip.udp);
+    let tcp = b.sockets("tcp", &config.sip.tcp);
+    if config.sip.udp.is_empty() && config.sip.tcp.is_empty() {
+        b.say(&["sip", "udp"], "the line listens nowhere; write udp = [\"192.0.2.1:5060\"]");
+    }
+    let advertised = b.advertised(&config.sip.advertised, udp.iter().chain(&tcp));
+    if config.sip.realm.is_empty() || config.sip.realm.chars().any(|c| c.is_control() || c == '"') {
+        b.say(&["sip", "realm"], "a realm is a word, as in realm = \"senim\"");
+    }
+    let ports = b.ports(&config.media.ports);
+    let offset = config.line.utc_offset_minutes;
+    if !(-720..=840).contains(&offset) {
+        b.say(&["line", "utc_offset_minutes"], format!("no place on earth is {offset} minutes east; write -720 to 840"));
+    }
+    let web = match config.web.listen.as_str() {
+        "" => None,
+        text => b.parse(&["web", "listen"], text, "address:port, as in 127.0.0.1:8111"),
+    };
+    let web_token = b.secret(
+        env("SENIM_WEB_TOKEN"),
+        (&["web", "token"], &config.web.token),
+        (&["web", "token_file"], &config.web.token_file),
+    );
+    let numbers = b.numbers(&config);
+    let trunks = b.trunks(&config, env);
+    let queues = b.queues(&config);
+    let ucc_trunk = b.ucc_trunk(&config, &trunks);
+    let service_level_s = config.queue.first().map_or(super::Queue::default().service_level_s, |q| q.service_level_s);
+    let seed = (!config.data.seed.is_empty()).then(|| within(&config.data.seed));
+    if seed.as_ref().is_some_and(|s| !s.is_file()) {
+        b.say(&["data", "seed"], format!("there is no file {}; write its path from the folder of this file", config.data.seed));
+    }
+    if !scripts.is_dir() {
+        let what = format!("there is no folder {}; write its path from the folder of this file", config.line.scripts);
+        b.say(&["line", "scripts"], what);
+    }
+    let (Some(media_bind), Some(media_address), Some(ports), true) =
+        (media_bind, media_address, ports, b.complaints.is_empty())
+    else {
+        return Err(b.complaints);
+    };
+    Ok(Plan {
+        prompts: or(&config.line.prompts, scripts.join("prompts/audio")),
+        recordings: or(&config.recording.folder, data.join("recordings")),
+        master_key: or(&config.recording.master_key_file, data.join("master.key")),
+        service_level: Duration::from_secs(u64::from(service_level_s)),
+        config,
+        source: source.clone(),
+        scripts,
+        data,
+        seed,
+        udp,
+        tcp,
+        advertised,
+        media_bind,
+        media_address,
+        ports,
+        web,
+        web_token,
+        numbers,
+        trunks,
+        queues,
+        ucc_trunk,
+    })
+}
+
+struct Builder<'a> {
+    source: &'a Source,
+    complaints: Vec<Complaint>,
+}
+
+impl Builder<'_> {
+    fn say(&mut self, path: &[&str], what: impl Into<String>) {
+        self.complaints.push(self.source.complain(path, what));
+    }
+
+    fn parse<T: core::str::FromStr>(&mut self, path: &[&str], text: &str, wanted: &str) -> Option<T> {
+        let value = text.trim().parse().ok();
+        if value.is_none() {
+            self.say(path, format!("{text:?} is not what is wanted here; write {wanted}"));
+        }
+        value
+    }
+
+    fn seconds(&mut self, c: &Config) {
+        let one = [
+            (["line", "ucc_ring_s"], c.line.ucc_ring_s, 1),
+            (["line", "softphone_silence_s"], c.line.softphone_silence_s, 1),
+            (["line", "grace_s"], c.line.grace_s, 0),
+            (["media", "caller_inactivity_s"], c.media.caller_inactivity_s, 0),
+            (["media", "consultant_inactivity_s"], c.media.consultant_inactivity_s, 0),
+        ];
+        for (path, seconds, least) in one {
+            self.bounded(&path, seconds, least);
+        }
+        for (i, q) in c.queue.iter().enumerate() {
+            let keys =
+                [("ring_s", q.ring_s, 1), ("wrap_up_s", q.wrap_up_s, 0), ("announce_first_s", q.announce_first_s, 0),
+                 ("announce_every_s", q.announce_every_s, 0), ("service_level_s", q.service_level_s, 1)];
+            for (key, seconds, least) in keys {
+                self.bounded(&["queue", &i.to_string(), key], seconds, least);
+            }
+        }
+        for (i, t) in c.trunk.iter().enumerate() {
+            self.bounded(&["trunk", &i.to_string(), "probe_s"], t.probe_s, 0);
+        }
+    }
+
+    fn bounded(&mut self, path: &[&str], seconds: u32, least: u32) {
+        if !(least..=SECONDS_MAX).contains(&seconds) {
+            self.say(path, format!("{seconds} seconds is out of range; write {least} to {SECONDS_MAX}"));
+        }
+    }
+
+    fn sockets(&mut self, key: &str, texts: &[String]) -> Vec<SocketAddr> {
+        let mut found = Vec::new();
+        for (i, text) in texts.iter().enumerate() {
+            let path = ["sip", key, &i.to_string()];
+            found.extend(self.parse::<SocketAddr>(&path, text, "address:port, as in 192.0.2.1:5060"));
+        }
+        found
+    }
+
+    fn advertised<'s>(
+        &mut self,
+        text: &str,
+        mut listening: impl Iterator<Item = &'s SocketAddr>,
+    ) -> Option<(IpAddr, Option<u16>)> {
+        let path = ["sip", "advertised"];
+        if text.is_empty() {
+            if listening.any(|s| s.ip().is_unspecified()) {
+                self.say(&path, "a line that listens on every address must say which one is its own; write advertised = \"192.0.2.1\"");
+            }
+            return None;
+        }
+        if let Ok(socket) = text.parse::<SocketAddr>() {
+            return Some((socket.ip(), Some(socket.port())));
+        }
+        self.parse(&path, text, "an address, as in 192.0.2.1, or address:port").map(|ip| (ip, None))
+    }
+
+    fn ports(&mut self, text: &str) -> Option<(u16, u16)> {
+        let path = ["media", "ports"];
+        let pair = text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+        let Some((first, last)) = pair else {
+            self.say(&path, format!("{text:?} is no range of ports; write first-last, as in \"20000-29999\""));
+            return None;
+        };
+        if first < 1024 || last < first || last - first + 1 < PORTS_MIN {
+            let what = format!(
+                "{first}-{last} cannot be used; write a first port from 1024 up and at least {PORTS_MIN} ports"
+            );
+            self.say(&path, what);
+            return None;
+        }
+        Some((first, last))
+    }
+
+    /// A secret from the environment, a key, or a file, in this order.
+    fn secret(
+        &mut self,
+        env: Option<String>,
+        (_, key): (&[&str], &str),
+        (path, file): (&[&str], &str),
+    ) -> Option<Redacted<String>> {
+        if let Some(secret) = env.filter(|s| !s.is_empty()) {
+            return Some(Redacted::new(secret));
+        }
+        if !key.is_empty() {
+            return Some(Redacted::new(key.to_owned()));
+        }
+        if file.is_empty() {
+            return None;
+        }
+        match fs::read_to_string(self.source.folder().join(file)) {
+            Ok(text) if !text.trim().is_empty() => Some(Redacted::new(text.trim().to_owned())),
+            Ok(_) => {
+                self.say(path, format!("the file {file} is empty; write the secret into it"));
+                None
+            }
+            Err(e) => {
+                self.say(path, format!("the file {file} cannot be read: {e}"));
+                None
+            }
+        }
+    }
+
+    fn numbers(&mut self, c: &Config) -> Vec<NumberRule> {
+        let mut rules = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (i, n) in c.number.iter().enumerate() {
+            let i = i.to_string();
+            let path = |key| ["number", i.as_str(), key];
+            let stem = n.dial.strip_suffix('*').unwrap_or(&n.dial);
+            if n.dial.is_empty() || stem.contains('*') && !stem.starts_with('*') {
+                self.say(&path("dial"), "write what is dialled: \"111\", or a beginning with one star: \"b*\"");
+            }
+            if !seen.insert(n.dial.as_str()) {
+                self.say(&path("dial"), format!("{:?} is there twice; the first one answers, take this one out", n.dial));
+            }
+            let then = match (n.script.as_str(), n.consultant.as_str()) {
+                ("", "") => {
+                    self.say(&path("dial"), format!("nothing answers {:?}; write script = \"111\" or consultant = \"LOGIN\"", n.dial));
+                    continue;
+                }
+                (script, "") => Destination::Script(script.to_owned()),
+                ("", consultant) => {
+                    if consultant.contains('*') && !n.dial.ends_with('*') {
+                        self.say(&path("consultant"), "the star stands for nothing: dial has none; write a login, or a star in dial too");
+                    }
+                    Destination::Consultant(consultant.to_owned())
+                }
+                _ => {
+                    self.say(&path("consultant"), "a script and a consultant cannot both answer; take one out");
+                    continue;
+                }
+            };
+            if let Destination::Script(script) = &then
+                && !self.source.folder().join(&c.line.scripts).join(format!("{script}.toml")).is_file()
+            {
+                self.say(&path("script"), format!("there is no script {script}.toml in {}; write the name of one", c.line.scripts));
+            }
+            rules.push(NumberRule { dial: n.dial.clone(), then, record: n.record });
+        }
+        rules
+    }
+
+    fn trunks(&mut self, c: &Config, env: Env<'_>) -> Vec<TrunkPlan> {
+        let mut plans = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (i, t) in c.trunk.iter().enumerate() {
+            let i = i.to_string();
+            let path = |key| ["trunk", i.as_str(), key];
+            if t.name.is_empty() || !seen.insert(t.name.as_str()) {
+                self.say(&path("name"), format!("{:?} cannot be the name; write one that no other trunk has", t.name));
+            }
+            let mut sources = Vec::new();
+            for source in &t.sources {
+                match network(source) {
+                    Some(network) => sources.push(network),
+                    None => self.say(
+                        &path("sources"),
+                        format!("{source:?} is no address; write one, as in 192.0.2.10, or a network, as in 192.0.2.0/24"),
+                    ),
+                }
+            }
+            if t.sources.is_empty() && t.uri.is_empty() {
+                self.say(&path("name"), "the trunk neither brings calls nor takes them; write sources or uri");
+            }
+            for (key, n) in [("calls_max", t.calls_max), ("calls_per_second_max", t.calls_per_second_max), ("probes_to_turn", t.probes_to_turn)] {
+                if n == 0 {
+                    self.say(&path(key), format!("0 would shut the trunk; write a number from 1 up for {key}"));
+                }
+            }
+            let target = match t.uri.as_str() {
+                "" => None,
+                uri => match target(uri) {
+                    Ok(target) => Some(target),
+                    Err(why) => {
+                        self.say(&path("uri"), format!("{uri:?} {why}; write sip:host:port;transport=udp"));
+                        None
+                    }
+                },
+            };
+            if t.probe_s > 0 && t.uri.is_empty() {
+                self.say(&path("probe_s"), "a trunk without uri cannot be asked whether it lives; write uri, or probe_s = 0");
+            }
+            let variable = variable_of(&t.name);
+            let password =
+                self.secret(env(&variable), (&path("password"), &t.password), (&path("password_file"), &t.password_file));
+            let credentials = match (t.username.as_str(), password) {
+                ("", None) => None,
+                ("", Some(_)) => {
+                    self.say(&path("password"), "a password without a name; write username");
+                    None
+                }
+                (_, None) => {
+                    self.say(&path("username"), format!("no password for it; write password_file, or set {variable}"));
+                    None
+                }
+                (user, Some(password)) => Some(Credentials { user: user.to_owned(), password, realm: None }),
+            };
+            plans.push(TrunkPlan { table: t.clone(), sources, target, credentials });
+        }
+        plans
+    }
+
+    fn queues(&mut self, c: &Config) -> Vec<QueueSettings> {
+        let mut seen = BTreeSet::new();
+        let fallback = [super::Queue::default()];
+        let tables = if c.queue.is_empty() { &fallback[..] } else { &c.queue };
+        for (i, q) in tables.iter().enumerate() {
+            if q.name.is_empty() || !seen.insert(q.name.as_str()) {
+                let what = format!("{:?} cannot be the name; write one that no other queue has", q.name);
+                self.say(&["queue", &i.to_string(), "name"], what);
+            }
+        }
+        let settings = |q: &super::Queue| QueueSettings {
+            name: q.name.clone(),
+            ring_s: q.ring_s,
+            wrap_up_s: q.wrap_up_s,
+            announce_first_s: q.announce_first_s,
+            announce_every_s: q.announce_every_s,
+        };
+        tables.iter().map(settings).collect()
+    }
+
+    fn ucc_trunk(&mut self, c: &Config, trunks: &[TrunkPlan]) -> Option<String> {
+        let mut out = trunks.iter().filter(|t| !t.table.uri.is_empty());
+        match c.line.ucc_trunk.as_str() {
+            "" => out.next().map(|t| t.table.name.clone()),
+            name if out.any(|t| t.table.name == name) => Some(name.to_owned()),
+            name => {
+                let known: Vec<&str> = trunks.iter().map(|t| t.table.name.as_str()).collect();
+                let what = format!("no trunk with a uri is called {name:?}; write one of: {}", known.join(", "));
+                self.say(&["line", "ucc_trunk"], what);
+                None
+            }
+        }
+    }
+}
+
+/// The variable that holds a trunk's password: `SENIM_TRUNK_CARRIER_PASSWORD`.
+fn variable_of(trunk: &str) -> String {
+    let name: String = trunk.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    format!("SENIM_TRUNK_{name}_PASSWORD")
+}
+
+/// `192.0.2.10` or `192.0.2.0/24`.
+fn network(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.trim().parse().ok()?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.unwrap_or(longest);
+    (prefix <= longest).then_some((address, prefix))
+}
+
+/// Reads `sip:host:port;transport=udp` and asks for the host's address when it is a name.
+fn target(uri: &str) -> Result<Target, String> {
+    let rest = uri.strip_prefix("sip:").ok_or("is no SIP address")?;
+    let (host, parameters) = rest.split_once(';').unwrap_or((rest, ""));
+    let transport = match parameters.strip_prefix("transport=").unwrap_or(if parameters.is_empty() { "udp" } else { "?" }) {
+        t if t.eq_ignore_ascii_case("udp") => Transport::Udp,
+        t if t.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+        _ => return Err("has parameters that are not known here".into()),
+    };
+    if host.is_empty() || host.contains('@') {
+        return Err("names no host".into());
+    }
+    let (name, port) = match host.parse::<IpAddr>() {
+        Ok(_) => (host, 5060),
+        Err(_) => match host.rsplit_once(':').filter(|(h, _)| !h.contains(':') || h.ends_with(']')) {
+            Some((name, port)) => (name, port.parse().map_err(|_| "has a port that is no number")?),
+            None => (host, 5060),
+        },
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    let mut addresses = (bare, port).to_socket_addrs().map_err(|e| format!("has a host without an address ({e})"))?;
+    let address = addresses.next().ok_or("has a host without an address")?;
+    Ok(Target { host: host.to_owned(), address, transport })
+}
+
+/// Reads a file as text with a complaint that names it.
+///
+/// # Errors
+/// The operating system's, and bytes that are no text.
+pub fn read_text(file: &Path) -> Result<String, Complaint> {
+    let complain = |what: String| Complaint { file: file.display().to_string(), line: None, what };
+    let bytes = fs::read(file).map_err(|e| complain(format!("cannot be read: {e}")))?;
+    String::from_utf8(bytes).map_err(|e| complain(format!("no UTF-8 text at byte {}", e.utf8_error().valid_up_to())))
+}

@@ -1,0 +1,292 @@
+//! Every key of the configuration with its default. `config/senim.toml` shows the same, with units and why; a test
+//! holds the two together.
+
+use senim_base::NumberPlan;
+use senim_switch::Features;
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The line itself.
+    pub line: Line,
+    /// Signalling.
+    pub sip: Sip,
+    /// Sound packets.
+    pub media: Media,
+    /// The data folder.
+    pub data: Data,
+    /// Recordings.
+    pub recording: Recording,
+    /// The HTTP interface.
+    pub web: Web,
+    /// What may be dialled; the first that fits answers.
+    pub number: Vec<Number>,
+    /// Carriers and other centres.
+    pub trunk: Vec<Trunk>,
+    /// Queues of callers; none: one queue `main` with the defaults.
+    pub queue: Vec<Queue>,
+}
+
+/// `[line]`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Line {
+    /// Folder of the scripts; `111.toml` in it is the script `111`.
+    pub scripts: String,
+    /// Folder of the recorded prompts; empty: `prompts/audio` within the folder of the scripts.
+    pub prompts: String,
+    /// The trunk to the Unified Contact Centre; empty: the first trunk with a uri.
+    pub ucc_trunk: String,
+    /// What is dialled there.
+    pub ucc_number: String,
+    /// How long it may ring, seconds.
+    pub ucc_ring_s: u32,
+    /// Local time, minutes east of Greenwich.
+    pub utc_offset_minutes: i32,
+    /// A softphone that gives no sign of life so long after an INVITE is unreachable, seconds.
+    pub softphone_silence_s: u32,
+    /// How long live calls may go on after SIGTERM, seconds.
+    pub grace_s: u32,
+    /// What consultants dial, or key while they talk.
+    pub features: Features,
+}
+
+/// `[sip]`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sip {
+    /// Where datagrams are taken, `address:port`.
+    pub udp: Vec<String>,
+    /// Where connections are taken, `address:port`.
+    pub tcp: Vec<String>,
+    /// The realm of the consultants' passwords. Changing it makes all of them invalid.
+    pub realm: String,
+    /// What Via and Contact say, `address` or `address:port`; empty: the address that is listened on.
+    pub advertised: String,
+    /// What User-Agent and Server say.
+    pub user_agent: String,
+}
+
+/// `[media]`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// The address that sound packets are taken on.
+    pub bind: String,
+    /// What SDP says where to send sound to; empty: `bind`.
+    pub advertised: String,
+    /// First and last port, `first-last`: a call takes two pairs of them.
+    pub ports: String,
+    /// Threads; 0: one a core.
+    pub workers: u32,
+    /// A caller from whom nothing is heard so long is gone, seconds; 0: never.
+    pub caller_inactivity_s: u32,
+    /// A consultant from whom nothing is heard so long has lost his softphone, seconds; 0: never.
+    pub consultant_inactivity_s: u32,
+}
+
+/// `[data]`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// Where everything that is kept is kept.
+    pub folder: String,
+    /// A file of consultants, imported when nobody is known yet; empty: none.
+    pub seed: String,
+}
+
+/// `[recording]`. Every answered talk is recorded; only a number for measuring may say otherwise.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recording {
+    /// Where recordings are kept; empty: `recordings` in the data folder.
+    pub folder: String,
+    /// The key that seals all recordings; empty: `master.key` in the data folder, made at the first start.
+    pub master_key_file: String,
+}
+
+/// `[web]`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// Where HTTP is served, `address:port`; empty: not at all.
+    pub listen: String,
+    /// What a client must show as its bearer token; empty: see `token_file`.
+    pub token: String,
+    /// A file with the token; empty and no token: only health and metrics are served.
+    pub token_file: String,
+}
+
+/// `[[number]]`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Number {
+    /// What is dialled: `111`, or a prefix with a star: `b*`.
+    pub dial: String,
+    /// The script that answers; empty when a consultant does.
+    pub script: String,
+    /// The login of the consultant who answers; its star is what the star of `dial` stood for.
+    pub consultant: String,
+    /// Talks are recorded. Only numbers for measuring may say no.
+    pub record: bool,
+}
+
+/// `[[trunk]]`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trunk {
+    /// Its name in records and on the board.
+    pub name: String,
+    /// Addresses that calls may come from: `192.0.2.10`, or a network: `192.0.2.0/24`.
+    pub sources: Vec<String>,
+    /// Where calls go out to: `sip:host:port;transport=udp`; empty: it only brings calls.
+    pub uri: String,
+    /// Live calls at most; more get 503.
+    pub calls_max: u32,
+    /// New calls a second at most; more get 503.
+    pub calls_per_second_max: u32,
+    /// How often it is asked whether it lives, seconds; 0: never.
+    pub probe_s: u32,
+    /// So many answers must be missing in a row to take it out, and come to bring it back.
+    pub probes_to_turn: u32,
+    /// The name it knows us by; empty: it does not ask.
+    pub username: String,
+    /// The password for it; better in `password_file`.
+    pub password: String,
+    /// A file with the password.
+    pub password_file: String,
+    /// How it writes numbers.
+    pub number_plan: NumberPlan,
+}
+
+/// `[[queue]]`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Queue {
+    /// Its name in scripts.
+    pub name: String,
+    /// How long a consultant's softphone rings, seconds.
+    pub ring_s: u32,
+    /// Time after a talk before the next one, seconds.
+    pub wrap_up_s: u32,
+    /// After how long a caller first hears his place, seconds.
+    pub announce_first_s: u32,
+    /// How often he hears it again, seconds; 0: never.
+    pub announce_every_s: u32,
+    /// A caller who is served within so long counts for the service level, seconds.
+    pub service_level_s: u32,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Line {
+            scripts: "../ivr-scripts".into(),
+            prompts: String::new(),
+            ucc_trunk: String::new(),
+            ucc_number: "1414".into(),
+            ucc_ring_s: 30,
+            utc_offset_minutes: 300,
+            softphone_silence_s: 3,
+            grace_s: 30,
+            features: Features::default(),
+        }
+    }
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Sip {
+            udp: vec!["127.0.0.1:5060".into()],
+            tcp: vec!["127.0.0.1:5060".into()],
+            realm: "senim".into(),
+            advertised: String::new(),
+            user_agent: "Senim".into(),
+        }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Media {
+            bind: "127.0.0.1".into(),
+            advertised: String::new(),
+            ports: "20000-29999".into(),
+            workers: 0,
+            caller_inactivity_s: 60,
+            consultant_inactivity_s: 8,
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Data { folder: "../data".into(), seed: String::new() }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Web { listen: "127.0.0.1:8111".into(), token: String::new(), token_file: String::new() }
+    }
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Number { dial: String::new(), script: String::new(), consultant: String::new(), record: true }
+    }
+}
+
+impl Default for Trunk {
+    fn default() -> Self {
+        Trunk {
+            name: String::new(),
+            sources: Vec::new(),
+            uri: String::new(),
+            calls_max: 500,
+            calls_per_second_max: 50,
+            probe_s: 0,
+            probes_to_turn: 3,
+            username: String::new(),
+            password: String::new(),
+            password_file: String::new(),
+            number_plan: NumberPlan::default(),
+        }
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Queue {
+            name: "main".into(),
+            ring_s: 20,
+            wrap_up_s: 30,
+            announce_first_s: 10,
+            announce_every_s: 30,
+            service_level_s: 20,
+        }
+    }
+}
+
+/// A secret prints whether it is there, no more.
+fn masked(secret: &str) -> &'static str {
+    if secret.is_empty() { "" } else { "***" }
+}
+
+impl core::fmt::Debug for Web {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut s = f.debug_struct("Web");
+        s.field("listen", &self.listen).field("token", &masked(&self.token));
+        s.field("token_file", &self.token_file).finish()
+    }
+}
+
+impl core::fmt::Debug for Trunk {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut s = f.debug_struct("Trunk");
+        s.field("name", &self.name).field("sources", &self.sources).field("uri", &self.uri);
+        s.field("calls_max", &self.calls_max).field("password", &masked(&self.password));
+        s.finish_non_exhaustive()
+    }
+}

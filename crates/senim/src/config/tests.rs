@@ -1,0 +1,257 @@
+//! Every bad key is told with its line and what to write.
+
+use super::*;
+use std::fs;
+use std::path::PathBuf;
+
+/// A folder with scripts and a configuration that says what a test adds.
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("ivr-scripts")).unwrap();
+        fs::write(dir.path().join("ivr-scripts/111.toml"), "").unwrap();
+        fs::create_dir_all(dir.path().join("config")).unwrap();
+        World { dir }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("config/senim.toml")
+    }
+
+    fn load_with(&self, text: &str, set: &[&str], env: Env<'_>) -> Result<Plan, String> {
+        fs::write(self.file(), text).unwrap();
+        let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
+        load(&self.file(), &set, env).map_err(|complaints| {
+            let folder = format!("{}/", self.file().parent().unwrap().display());
+            complaints.iter().map(|c| c.to_string().replace(&folder, "") + "\n").collect()
+        })
+    }
+
+    fn faults(&self, text: &str) -> String {
+        self.load_with(text, &[], &|_| None).unwrap_err()
+    }
+
+    fn plan(&self, text: &str, set: &[&str]) -> Plan {
+        self.load_with(text, set, &|_| None).unwrap()
+    }
+}
+
+#[test]
+fn unknown_keys_are_told_all_at_once_with_their_lines_and_the_nearest_word() {
+    let w = World::new();
+    let text = "[line]\nucc_rign_s = 3\n\n[[trunk]]\nname = \"a\"\ncals_max = 4\nsources = [\"192.0.2.1\"]\n\n[sip]\nwhatever = 1\n";
+    expect_test::expect![[r#"
+        senim.toml:2: unknown key "ucc_rign_s" in [line]; did you mean "ucc_ring_s"?
+        senim.toml:6: unknown key "cals_max" in [trunk]; did you mean "calls_max"?
+        senim.toml:10: unknown key "whatever" in [sip]; write one of udp, tcp, realm, advertised, user_agent
+    "#]]
+    .assert_eq(&w.faults(text));
+}
+
+#[test]
+fn an_unknown_table_and_wrong_toml_and_a_wrong_type_are_told_with_their_lines() {
+    let w = World::new();
+    expect_test::expect![[r#"
+        senim.toml:2: unknown key "lnie"; did you mean "line"?
+    "#]]
+    .assert_eq(&w.faults("\n[lnie]\nx = 1\n"));
+    assert!(w.faults("[line\n").starts_with("senim.toml:1: "), "{}", w.faults("[line\n"));
+    let fault = w.faults("[line]\n\nucc_ring_s = \"soon\"\n");
+    assert!(fault.starts_with("senim.toml:3: invalid type: string"), "{fault}");
+}
+
+#[test]
+fn every_wrong_value_is_told_at_once() {
+    let w = World::new();
+    let text = r#"
+[line]
+scripts = "nowhere"
+ucc_trunk = "moon"
+utc_offset_minutes = 5000
+ucc_ring_s = 0
+[sip]
+udp = ["127.0.0.1"]
+tcp = ["0.0.0.0:5060"]
+[media]
+bind = "0.0.0.0"
+ports = "20000"
+[data]
+seed = "people.csv"
+[web]
+listen = "8111"
+[[number]]
+dial = "111"
+[[number]]
+dial = "112"
+script = "112"
+[[number]]
+dial = "b"
+consultant = "c*"
+[[trunk]]
+name = "a"
+sources = ["192.0.2.0/33"]
+uri = "tel:111"
+calls_max = 0
+username = "us"
+[[trunk]]
+name = "a"
+[[queue]]
+name = "main"
+wrap_up_s = 90000
+"#;
+    expect_test::expect![[r#"
+        senim.toml:3: there is no folder nowhere; write its path from the folder of this file
+        senim.toml:4: no trunk with a uri is called "moon"; write one of: a, a
+        senim.toml:5: no place on earth is 5000 minutes east; write -720 to 840
+        senim.toml:6: 0 seconds is out of range; write 1 to 86400
+        senim.toml:7: a line that listens on every address must say which one is its own; write advertised = "192.0.2.1"
+        senim.toml:8: "127.0.0.1" is not what is wanted here; write address:port, as in 192.0.2.1:5060
+        senim.toml:11: no peer can send to "any address"; write the line's own address in [media] advertised
+        senim.toml:12: "20000" is no range of ports; write first-last, as in "20000-29999"
+        senim.toml:14: there is no file people.csv; write its path from the folder of this file
+        senim.toml:16: "8111" is not what is wanted here; write address:port, as in 127.0.0.1:8111
+        senim.toml:18: nothing answers "111"; write script = "111" or consultant = "LOGIN"
+        senim.toml:21: there is no script 112.toml in nowhere; write the name of one
+        senim.toml:24: the star stands for nothing: dial has none; write a login, or a star in dial too
+        senim.toml:27: "192.0.2.0/33" is no address; write one, as in 192.0.2.10, or a network, as in 192.0.2.0/24
+        senim.toml:28: "tel:111" is no SIP address; write sip:host:port;transport=udp
+        senim.toml:29: 0 would shut the trunk; write a number from 1 up for calls_max
+        senim.toml:30: no password for it; write password_file, or set SENIM_TRUNK_A_PASSWORD
+        senim.toml:32: "a" cannot be the name; write one that no other trunk has
+        senim.toml:32: the trunk neither brings calls nor takes them; write sources or uri
+        senim.toml:35: 90000 seconds is out of range; write 0 to 86400
+    "#]].assert_eq(&w.faults(text));
+}
+
+#[test]
+fn overrides_change_any_key_and_say_what_is_wrong_with_them() {
+    let w = World::new();
+    let text = "[[trunk]]\nname = \"carrier\"\nsources = [\"192.0.2.1\"]\n";
+    let plan = w.plan(text, &[
+        "sip.realm=help",
+        "sip.udp=[\"127.0.0.1:6060\"]",
+        "trunk.carrier.calls_max=7",
+        "trunk.1.name=\"second\"",
+        "trunk.1.uri=\"sip:192.0.2.9:5070;transport=tcp\"",
+        "line.ucc_number=1414",
+    ]);
+    assert_eq!(plan.config.sip.realm, "help");
+    assert_eq!(plan.udp, ["127.0.0.1:6060".parse().unwrap()]);
+    assert_eq!(plan.trunks[0].table.calls_max, 7);
+    assert_eq!(plan.trunks[1].target.as_ref().unwrap().address, "192.0.2.9:5070".parse().unwrap());
+    assert_eq!(plan.config.line.ucc_number, "1414");
+    assert_eq!(plan.ucc_trunk.as_deref(), Some("second"));
+    let faults = |change: &str| w.load_with(text, &[change], &|_| None).unwrap_err();
+    expect_test::expect![[r#"
+        --set sip.relm: unknown key "relm" in [sip]; did you mean "realm"?
+    "#]]
+    .assert_eq(&faults("sip.relm=x"));
+    expect_test::expect![[r#"
+        --set trunk.moon.uri: there is no "moon"; write a number from 0 to 1, or a name
+    "#]]
+    .assert_eq(&faults("trunk.moon.uri=x"));
+    expect_test::expect![[r#"
+        --set line: write key.path=value, as in sip.realm="senim"
+    "#]]
+    .assert_eq(&faults("line"));
+    assert!(faults("line.ucc_ring_s=soon").starts_with("--set line.ucc_ring_s: invalid type: string"));
+}
+
+#[test]
+fn secrets_come_from_the_environment_a_key_or_a_file_and_never_print() {
+    let w = World::new();
+    let text = "[web]\ntoken_file = \"token\"\n[[trunk]]\nname = \"car rier\"\nuri = \"sip:192.0.2.1\"\nusername = \"us\"\npassword = \"hush\"\n";
+    assert!(w.faults(text).contains("senim.toml:2: the file token cannot be read"));
+    fs::write(w.dir.path().join("config/token"), "secret-of-file\n").unwrap();
+    let plan = w.plan(text, &[]);
+    assert_eq!(plan.web_token.as_ref().unwrap().reveal(), "secret-of-file");
+    let printed = format!("{plan:?}");
+    assert!(!printed.contains("secret-of-file"));
+    let env = |name: &str| match name {
+        "SENIM_WEB_TOKEN" => Some("secret-of-env".to_owned()),
+        "SENIM_TRUNK_CAR_RIER_PASSWORD" => Some("password-of-env".to_owned()),
+        _ => None,
+    };
+    let plan = w.load_with(text, &[], &env).unwrap();
+    assert_eq!(plan.web_token.unwrap().reveal(), "secret-of-env");
+    assert_eq!(plan.trunks[0].credentials.as_ref().unwrap().password.reveal(), "password-of-env");
+    let w = World::new();
+    assert!(w.faults("[[trunk]]\nname = \"a\"\nuri = \"sip:192.0.2.1\"\nusername = \"us\"\n").contains("SENIM_TRUNK_A_PASSWORD"));
+}
+
+#[test]
+fn paths_begin_at_the_folder_of_the_file() {
+    let w = World::new();
+    let plan = w.plan("[recording]\nfolder = \"/elsewhere\"\n", &[]);
+    assert_eq!(plan.data, w.dir.path().join("config/../data"));
+    assert_eq!(plan.master_key, w.dir.path().join("config/../data/master.key"));
+    assert_eq!(plan.recordings, PathBuf::from("/elsewhere"));
+    assert_eq!(plan.queues.len(), 1);
+}
+
+fn shipped() -> (PathBuf, String) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/senim.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    (file, text)
+}
+
+/// FEATURES N1. The commented file and the program agree on every default.
+#[test]
+fn the_commented_file_gives_the_defaults() {
+    let (file, text) = shipped();
+    let config = read::read(&Source::new(&file, &text)).unwrap();
+    let tables = Config { number: vec![], trunk: vec![], queue: vec![], ..config.clone() };
+    assert_eq!(tables, Config::default());
+    assert_eq!(config.queue, [Queue::default()]);
+    assert_eq!(config.number[0].record, Number::default().record);
+    let asked = Trunk { name: String::new(), sources: vec![], uri: String::new(), ..config.trunk[0].clone() };
+    assert_eq!(asked, Trunk::default());
+}
+
+/// FEATURES N1. No key without a comment: each stands in the file, and each table and key has words above or beside it.
+#[test]
+fn the_commented_file_documents_every_key() {
+    let (file, text) = shipped();
+    let source = Source::new(&file, &text);
+    let full = Config {
+        number: vec![Number::default()],
+        trunk: vec![Trunk::default()],
+        queue: vec![Queue::default()],
+        ..Config::default()
+    };
+    let tree = toml::Value::try_from(&full).unwrap();
+    let mut keys = Vec::new();
+    leaves(&tree, &mut Vec::new(), &mut keys);
+    assert!(keys.len() > 50, "{}", keys.len());
+    let lines: Vec<&str> = text.lines().collect();
+    for key in keys {
+        let path: Vec<&str> = key.iter().map(String::as_str).collect();
+        // `script` and `consultant` exclude each other: the second number shows the other one.
+        let other: Vec<&str> = path.iter().map(|p| if *p == "0" { "1" } else { p }).collect();
+        let path = if source.gives(&path) { path } else { other };
+        assert!(source.gives(&path), "{path:?} is not in config/senim.toml");
+        let line = source.line_of(&path).unwrap() - 1;
+        let beside = lines[line].contains('#');
+        let above = line > 0 && lines[line - 1].trim_start().starts_with('#');
+        assert!(beside || above, "config/senim.toml:{}: {path:?} has no comment", line + 1);
+    }
+}
+
+fn leaves(value: &toml::Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+    let mut each = |key: String, inner: &toml::Value| {
+        path.push(key);
+        leaves(inner, path, out);
+        path.pop();
+    };
+    match value {
+        toml::Value::Table(table) => table.iter().for_each(|(k, v)| each(k.clone(), v)),
+        toml::Value::Array(array) if array.iter().any(toml::Value::is_table) => {
+            array.iter().enumerate().for_each(|(i, v)| each(i.to_string(), v));
+        }
+        _ => out.push(path.clone()),
+    }
+}
