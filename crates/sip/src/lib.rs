@@ -1,1 +1,24 @@
+//! SIP as one machine: messages, transactions, dialogs, registrations, digest, behind one [`Endpoint`].
+//!
+//! Bytes and moments go in, bytes and events come out. After every `handle`, poll until empty (mutate once, drain
+//! fully); `deadline` says when to call with a timeout next.
+//!
+//! *Invariant:* no calls, queues, audio, SDP parsing (a session description is an opaque body), sockets or clock.
 #![forbid(unsafe_code)]
+
+pub mod digest;
+pub mod flow;
+pub mod framer;
+pub mod guard;
+pub mod message;
+pub mod registrar;
+
+pub use digest::{Credentials, Secrets};
+pub use flow::{Flow, IpNet, Transport};
+pub use framer::{Frame, Framer, FramingFault};
+pub use guard::{Authenticated, Guard, Verdict};
+pub use message::{
+    Caller, Contacts, Malformed, Message, MessageBuilder, Method, NameAddr, ParseFault, Scheme, StartLine,
+    Uri, Via,
+};
+pub use registrar::{Binding, Cause, Change, RegisterReply, Registrar};
