@@ -1,7 +1,7 @@
 //! Digest access authentication (RFC 7616, RFC 8760, and RFC 2617 for old phones): the sums, the words of its
 //! headers, and the client's side.
 
-use crate::message::{Message, Method, text};
+use crate::message::{Message, text};
 use core::fmt;
 use md5::Md5;
 use senim_base::Redacted;
@@ -171,14 +171,13 @@ impl Credentials {
     /// Answers a 401 or 407 to a request of this method and Request-URI: header name and value. The strongest
     /// algorithm offered is taken. `None`: no Digest that we know, or not our realm.
     ///
-    /// `cnonce` is a fresh random token, `nc` counts uses of the challenge's nonce from 1.
+    /// `cnonce` is a fresh random token. A challenge is answered once: the nonce count is 1.
     pub fn answer(
         &self,
         challenge: &Message,
-        method: &Method,
+        method: &str,
         uri: &str,
         cnonce: &str,
-        nc: u32,
     ) -> Option<(&'static str, String)> {
         let (asks, answers) = match challenge.status()? {
             401 => ("WWW-Authenticate", "Authorization"),
@@ -197,9 +196,9 @@ impl Credentials {
             Some(offered) if offered.split(',').any(|q| text::trim(q).eq_ignore_ascii_case("auth")) => true,
             Some(_) => return None,
         };
-        let nc = format!("{nc:08x}");
+        let nc = "00000001";
         let ha1 = algorithm.hash(&[&self.user, realm, self.password.reveal()]);
-        let sum = response(algorithm, &ha1, method.as_str(), uri, nonce, qop.then_some((&nc, cnonce)));
+        let sum = response(algorithm, &ha1, method, uri, nonce, qop.then_some((nc, cnonce)));
         let mut value = format!(
             "Digest username={}, realm={}, nonce={}, uri={}, response=\"{sum}\", algorithm={}",
             text::quote(&self.user),
