@@ -1,1 +1,28 @@
+//! The sound of one call: a [`Session`] holds its legs, plays clips to them, joins them, hears their keys, taps what
+//! each says for the recorder, and reports. Orders and packets go in with the moment they came; packets, taps and
+//! events come out into a lent [`Outbox`].
+//!
+//! The outbox is lent, not owned, so that a thousand sessions share one warm buffer: this takes the place of `poll`.
+//! Read it whole and clear it after every call.
+//!
+//! *Invariant:* no sockets, no threads, no SIP; on the path of a packet no allocation, no lock, no log, no disk.
 #![forbid(unsafe_code)]
+
+mod config;
+mod event;
+mod forward;
+mod hear;
+mod leg;
+mod order;
+mod outbox;
+mod play;
+mod report;
+mod send;
+mod session;
+mod slot;
+
+pub use config::{PTIME_MS_MAX, StreamConfig};
+pub use event::{DigitSource, Event, LegReport};
+pub use order::Order;
+pub use outbox::{Item, OUTBOX_ITEMS_MAX, Outbox};
+pub use session::{LEGS_MAX, RECORDINGS_MAX, Session};

@@ -1,0 +1,144 @@
+//! A datagram from a peer: is he the one who may speak, what did he say, a sound or a key.
+
+use crate::config::{StreamConfig, static_type};
+use crate::event::{DigitSource, Event};
+use crate::leg::Leg;
+use crate::outbox::Outbox;
+use crate::send::Origin;
+use core::net::SocketAddr;
+use senim_audio::g711;
+use senim_base::Instant;
+use senim_rtp::{Admit, Arrival, Digit, Event as TelephoneEvent, Packet};
+use senim_sdp::Codec;
+
+/// What one packet said, and where it stands in its stream.
+#[derive(Debug)]
+pub(crate) struct Heard<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) payload: &'a [u8],
+    pub(crate) said: Said,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Said {
+    Sound { codec: Codec },
+    /// A telephone event; `digit` only on the packet that told of it first.
+    Key { digit: Option<Digit>, absorbed: bool },
+}
+
+impl Leg {
+    /// Takes a datagram from the RTP socket. What it gives may be heard by other legs.
+    pub(crate) fn hear<'a>(
+        &mut self,
+        from: SocketAddr,
+        bytes: &'a [u8],
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Option<Heard<'a>> {
+        let stream = self.stream.as_mut()?;
+        let Ok(packet) = Packet::read(bytes) else {
+            self.malformed += 1;
+            return None;
+        };
+        match stream.latch.admit(from, now) {
+            Admit::Accept => {}
+            Admit::Relatched => out.event(Event::Relatched { leg: self.id }),
+            Admit::Probation => return None,
+            Admit::Stranger => {
+                self.strangers.all += 1;
+                self.strangers.untold = self.strangers.untold.saturating_add(1);
+                self.strangers.tell(self.id, now, out);
+                return None;
+            }
+        }
+        let config = stream.config;
+        self.note_alive(now, out);
+        let header = packet.header;
+        let arrival = self.receiver.packet(header.ssrc, header.seq, header.timestamp, now);
+        match arrival {
+            Arrival::Doubtful => return None,
+            Arrival::Restarted => self.events.reset(),
+            _ => {}
+        }
+        if !config.receives() {
+            return None;
+        }
+        let origin = Origin {
+            leg: self.id,
+            ssrc: header.ssrc,
+            seq: header.seq,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            arrival,
+        };
+        let said = self.understand(&config, &packet, now, out)?;
+        Some(Heard { origin, payload: packet.payload, said })
+    }
+
+    fn note_alive(&mut self, now: Instant, out: &mut Outbox) {
+        self.watch.since = now;
+        if !core::mem::replace(&mut self.watch.heard, true) {
+            out.event(Event::FirstPacket { leg: self.id });
+        }
+        if core::mem::take(&mut self.watch.told) {
+            out.event(Event::Resumed { leg: self.id });
+        }
+    }
+
+    fn understand(
+        &mut self,
+        config: &StreamConfig,
+        packet: &Packet<'_>,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Option<Said> {
+        if config.receive_telephone_event == Some(packet.header.payload_type) {
+            let event = TelephoneEvent::read(packet.payload)?;
+            return Some(self.understand_key(packet.header.timestamp, event, out));
+        }
+        let codec = codec_of(config, packet.header.payload_type)?;
+        if packet.payload.is_empty() {
+            return None;
+        }
+        for tap in &self.record {
+            out.tap(*tap, now, codec, packet.header.timestamp, packet.payload);
+        }
+        self.listen_for_tones(codec, packet.payload, out);
+        Some(Said::Sound { codec })
+    }
+
+    fn understand_key(&mut self, timestamp: u32, event: TelephoneEvent, out: &mut Outbox) -> Said {
+        let digit = self.events.packet(timestamp, event);
+        if let Some(digit) = digit {
+            let duration_ms = u32::from(event.duration) / 8;
+            out.event(Event::Digit { leg: self.id, digit, source: DigitSource::Rfc4733, duration_ms });
+        }
+        Said::Key { digit, absorbed: self.absorb_digits }
+    }
+
+    /// Looks for keys in the sound, if the peer has no telephone events.
+    fn listen_for_tones(&mut self, codec: Codec, payload: &[u8], out: &mut Outbox) {
+        let Some(detector) = &mut self.in_band else { return };
+        let mut pcm = [0i16; 160];
+        for chunk in payload.chunks(pcm.len()) {
+            for (sample, byte) in pcm.iter_mut().zip(chunk) {
+                *sample = match codec {
+                    Codec::Pcma => g711::alaw_decode(*byte),
+                    Codec::Pcmu => g711::ulaw_decode(*byte),
+                };
+            }
+            let heard = detector.feed(pcm.get(..chunk.len()).unwrap_or(&pcm));
+            if let Some(digit) = heard.and_then(Digit::from_char) {
+                out.event(Event::Digit { leg: self.id, digit, source: DigitSource::InBand, duration_ms: 0 });
+            }
+        }
+    }
+}
+
+/// The codec that a payload type means: as agreed, or by its static number if a peer sends another law than agreed.
+fn codec_of(config: &StreamConfig, payload_type: u8) -> Option<Codec> {
+    if payload_type == config.receive_payload_type {
+        return Some(config.codec);
+    }
+    [Codec::Pcma, Codec::Pcmu].into_iter().find(|codec| static_type(*codec) == payload_type)
+}
