@@ -6,19 +6,28 @@
 //! *Invariant:* no calls, queues, audio, SDP parsing (a session description is an opaque body), sockets or clock.
 #![forbid(unsafe_code)]
 
+mod dialog;
 pub mod digest;
+pub mod endpoint;
 pub mod flow;
 pub mod framer;
 pub mod guard;
 pub mod message;
 pub mod registrar;
+mod transaction;
 
 pub use digest::{Credentials, Secrets};
+pub use endpoint::{
+    Counts, Ending, Endpoint, Event, Fault, Input, Invitation, Origin, Outgoing, Output, Reason, Refusal,
+    Rejection, RequestId, SESSIONS_MAX, STREAMS_MAX, SessionId, Settings, TrunkSource,
+};
 pub use flow::{Flow, IpNet, Transport};
 pub use framer::{Frame, Framer, FramingFault};
 pub use guard::{Authenticated, Guard, Verdict};
+pub use message::MessageBuilder as Builder;
 pub use message::{
     Caller, Contacts, Malformed, Message, MessageBuilder, Method, NameAddr, ParseFault, Scheme, StartLine,
     Uri, Via,
 };
 pub use registrar::{Binding, Cause, Change, RegisterReply, Registrar};
+pub use transaction::TRANSACTIONS_MAX;

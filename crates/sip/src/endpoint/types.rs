@@ -99,8 +99,35 @@ impl fmt::Debug for Input<'_> {
     }
 }
 
+/// What was wrong with an input. It has been answered, dropped or cut already: this is for counting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The peer: bytes that are no SIP message, dropped.
+    Garbage,
+    /// The peer: a request that cannot be read or served, refused with this status.
+    Malformed(u16),
+    /// The peer: a stream whose framing is lost, cut.
+    Framing,
+    /// Us: more than [`STREAMS_MAX`](crate::STREAMS_MAX) connections; this one was cut.
+    TooManyStreams,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Garbage => f.write_str("peer: no SIP message"),
+            Fault::Malformed(status) => write!(f, "peer: unreadable request, refused with {status}"),
+            Fault::Framing => f.write_str("peer: stream framing lost, connection cut"),
+            Fault::TooManyStreams => f.write_str("us: too many connections"),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
 /// What the endpoint wants.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Output {
     /// Send these bytes. A stream flow with `connection: 0` asks for a connection to `remote` to be opened, or for
     /// one that was opened so before to be used again.
@@ -127,7 +154,7 @@ impl fmt::Debug for Output {
 }
 
 /// Who called, as verified: strangers never become events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Origin {
     /// A trunk, known by its address; its name.
     Trunk(String),
@@ -136,7 +163,7 @@ pub enum Origin {
 }
 
 /// Somebody calls.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Invitation {
     /// The session that begins.
     pub session: SessionId,
@@ -164,7 +191,7 @@ impl fmt::Debug for Invitation {
 
 /// What the switch learns. Each session ends with exactly one of [`Event::Cancelled`], [`Event::Rejected`] and
 /// [`Event::Ended`]; after that nothing more is told of it, though the endpoint may still say goodbye on the wire.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Event {
     /// Somebody calls. Answer with `ring`, `accept`, `reject` or `hang_up`.
     Incoming(Box<Invitation>),

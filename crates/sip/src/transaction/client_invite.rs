@@ -27,7 +27,9 @@ pub(crate) fn step(state: State, event: Event) -> (State, &'static [Action]) {
     match (state, event) {
         (Calling, Event::Fired(A)) => (Calling, &[Resend, Arm(A)]),
         (Calling, Event::Fired(B)) => (Terminated, &[Tell(News::Timeout)]),
-        (Calling, Event::Response(Provisional)) => (Proceeding, &[Disarm(A), Disarm(B), Tell(News::Response)]),
+        (Calling, Event::Response(Provisional)) => {
+            (Proceeding, &[Disarm(A), Disarm(B), Tell(News::Response)])
+        }
         (Proceeding, Event::Response(Provisional)) => (Proceeding, &[Tell(News::Response)]),
         (Calling | Proceeding, Event::Response(Success)) => {
             (Accepted, &[Disarm(A), Disarm(B), Arm(M), Tell(News::Response)])

@@ -11,7 +11,7 @@ mod server_invite;
 mod table;
 pub(crate) mod timers;
 
-pub(crate) use hop::{ack_of_refusal, cancel_of};
+pub(crate) use hop::cancel_of;
 pub(crate) use table::News;
 
 use crate::{Flow, Message};
@@ -38,7 +38,10 @@ enum Machine {
 
 impl Machine {
     fn step(self, event: Event) -> (Machine, &'static [Action]) {
-        fn put<S>(made: impl Fn(S) -> Machine, (state, actions): (S, &'static [Action])) -> (Machine, &'static [Action]) {
+        fn put<S>(
+            made: impl Fn(S) -> Machine,
+            (state, actions): (S, &'static [Action]),
+        ) -> (Machine, &'static [Action]) {
             (made(state), actions)
         }
         match self {
@@ -167,7 +170,14 @@ impl<U: Copy> Transactions<U> {
 
     /// Takes up a request of the peer, which [`Transactions::repeated`] did not know. `None` when
     /// [`TRANSACTIONS_MAX`] are alive.
-    pub(crate) fn accept(&mut self, request: &Message, flow: Flow, trying: Vec<u8>, user: U, now: Instant) -> Option<TxId> {
+    pub(crate) fn accept(
+        &mut self,
+        request: &Message,
+        flow: Flow,
+        trying: Vec<u8>,
+        user: U,
+        now: Instant,
+    ) -> Option<TxId> {
         if self.is_full() {
             return None;
         }
@@ -203,7 +213,8 @@ impl<U: Copy> Transactions<U> {
         };
         // The ACK of a 2xx has a branch of its own; one that carries the INVITE's (as some do) is the dialog's.
         if event == Event::Ack
-            && let Some(Machine::ServerInvite(server_invite::State::Accepted)) = self.live.get(&id).map(|t| t.machine)
+            && let Some(Machine::ServerInvite(server_invite::State::Accepted)) =
+                self.live.get(&id).map(|t| t.machine)
         {
             return false;
         }
@@ -245,7 +256,7 @@ impl<U: Copy> Transactions<U> {
         if class == Class::Failure
             && let Some(tx) = self.live.get_mut(&id)
             && matches!(tx.machine, Machine::ClientInvite(_))
-            && let Some(ack) = ack_of_refusal(&tx.last, response)
+            && let Some(ack) = hop::ack_of_refusal(&tx.last, response)
         {
             tx.ack = ack;
         }
@@ -266,7 +277,8 @@ impl<U: Copy> Transactions<U> {
 
     /// The wire under these transactions broke. Gives those whose users must know.
     pub(crate) fn flow_failed(&mut self, flow: Flow, now: Instant) -> Vec<(TxId, U, News)> {
-        let hit: Vec<_> = self.live.iter().filter(|(_, t)| t.flow == flow).map(|(id, t)| (*id, t.user)).collect();
+        let hit: Vec<_> =
+            self.live.iter().filter(|(_, t)| t.flow == flow).map(|(id, t)| (*id, t.user)).collect();
         hit.into_iter()
             .filter_map(|(id, user)| self.step(id, Event::TransportFailed, now).map(|news| (id, user, news)))
             .collect()
@@ -296,7 +308,8 @@ impl<U: Copy> Transactions<U> {
         let id = TxId(self.next);
         self.by_key.insert(key.clone(), id);
         let (trying, ack) = (Vec::new(), Vec::new());
-        self.live.insert(id, Transaction { machine, user, flow, key, last, trying, ack, round: 0, merge: None });
+        self.live
+            .insert(id, Transaction { machine, user, flow, key, last, trying, ack, round: 0, merge: None });
         id
     }
 

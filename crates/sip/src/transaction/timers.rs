@@ -4,15 +4,15 @@
 use core::time::Duration;
 
 /// Round-trip estimate, RFC 3261 section 17.1.1.1.
-pub const T1: Duration = Duration::from_millis(500);
+pub(crate) const T1: Duration = Duration::from_millis(500);
 /// Longest pause between repeats, RFC 3261 section 17.1.2.2.
-pub const T2: Duration = Duration::from_secs(4);
+pub(crate) const T2: Duration = Duration::from_secs(4);
 /// How long a message may wander in the network, RFC 3261 section 17.1.2.2.
-pub const T4: Duration = Duration::from_secs(5);
+pub(crate) const T4: Duration = Duration::from_secs(5);
 /// How long anybody waits for anybody: 64·T1.
-pub const T64: Duration = Duration::from_secs(32);
+pub(crate) const T64: Duration = Duration::from_secs(32);
 /// How long the user of an INVITE server transaction may think before it says 100, RFC 3261 section 17.2.1.
-pub const THINK: Duration = Duration::from_millis(200);
+pub(crate) const THINK: Duration = Duration::from_millis(200);
 
 /// One timer of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

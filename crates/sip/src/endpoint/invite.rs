@@ -1,0 +1,209 @@
+//! A call of ours: INVITE out, 18x, 200 or a refusal in, ACK out (RFC 3261 section 13.2).
+
+use super::session::{Clock, FORKS_MAX, State};
+use super::{Due, Endpoint, Event, Outgoing, Refusal, Rejection, SESSIONS_MAX, SessionId, User, wire};
+use crate::Flow;
+use crate::dialog::Dialog;
+use crate::message::{Message, Method, NameAddr, Uri};
+use crate::transaction::{News, Request};
+use senim_base::Instant;
+
+impl Endpoint {
+    /// Calls somebody. A 401 or 407 is answered once if there are credentials.
+    pub fn invite(&mut self, outgoing: Outgoing, now: Instant) -> Result<SessionId, Refusal> {
+        if self.sessions.len() >= SESSIONS_MAX || self.transactions.is_full() {
+            return Err(Refusal::TooManySessions);
+        }
+        let readable = Uri::parse(&outgoing.uri).is_ok()
+            && [&outgoing.from, &outgoing.to]
+                .iter()
+                .all(|name| NameAddr::parse(name).is_ok_and(|n| n.tag().is_none()));
+        if !readable {
+            return Err(Refusal::BadAddress);
+        }
+        let (call_id, tag) = (self.entropy.token(32), self.entropy.token(16));
+        let dialog = Dialog::outgoing(call_id, tag, &outgoing.from, &outgoing.to, &outgoing.uri);
+        let id = self.add_session(State::Calling, outgoing.flow, dialog);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.credentials.clone_from(&outgoing.credentials);
+            session.outgoing = Some(Box::new(outgoing));
+        }
+        self.send_invite(id, now);
+        Ok(id)
+    }
+
+    fn send_invite(&mut self, id: SessionId, now: Instant) {
+        let branch = self.branch();
+        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(outgoing) = &session.outgoing else { return };
+        let (flow, dialog) = (session.flow, &session.dialog);
+        let mut builder = dialog
+            .request(&Method::Invite, dialog.cseq(), &self.via(flow, &branch))
+            .header("Contact", &self.settings.contact(flow))
+            .header("Allow", wire::ALLOW);
+        for (name, value) in &outgoing.headers {
+            builder = builder.header(name, value);
+        }
+        if let Some((name, value)) = &session.authorization {
+            builder = builder.header(name, value);
+        }
+        if let Some(sdp) = &outgoing.sdp {
+            builder = builder.body(wire::SDP, sdp.as_bytes());
+        }
+        let bytes = self.settings.sign(builder).finish();
+        let request = Request { flow, method: "INVITE".into(), branch, bytes };
+        let tx = self.transactions.request(request, User::Invite(id), now);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.invite = tx;
+        }
+        if tx.is_none() {
+            self.refused(id, 503, Rejection::Transport, now);
+        }
+    }
+
+    pub(super) fn invite_answered(&mut self, id: SessionId, response: &Message, now: Instant) {
+        let Some(state) = self.sessions.get(&id).map(|s| s.state) else { return };
+        let status = response.status().unwrap_or_default();
+        match (status, state) {
+            (..200, State::Calling | State::Early) => self.progressed(id, status, response),
+            (..200, State::Cancelling) => self.give_up(id, now),
+            (200..300, State::Calling | State::Early) => {
+                self.established(id, response);
+                self.acknowledge(id, response);
+                self.tell_of(id, Event::Answered { session: id, sdp: wire::sdp_of(response) });
+                self.try_reoffer(id, now);
+            }
+            // The 200 crossed our CANCEL (RFC 3261 section 9.1).
+            (200..300, State::Cancelling) => {
+                self.established(id, response);
+                self.acknowledge(id, response);
+                self.bye(id, None, now);
+            }
+            (200..300, _) => self.answered_again(id, response, now),
+            (_, State::Calling | State::Early) => self.declined(id, status, response, now),
+            (_, State::Cancelling) => self.forget(id, now),
+            _ => {}
+        }
+    }
+
+    fn progressed(&mut self, id: SessionId, status: u16, response: &Message) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.state = State::Early;
+        }
+        if status > 100 {
+            self.tell_of(id, Event::Ringing { session: id, status, sdp: wire::sdp_of(response) });
+        }
+    }
+
+    fn established(&mut self, id: SessionId, response: &Message) {
+        self.timers.cancel(Due::Session(id, Clock::CancelGivenUp));
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.state = State::Confirmed;
+            session.outgoing = None;
+            session.dialog.answered(response);
+        }
+    }
+
+    fn declined(&mut self, id: SessionId, status: u16, response: &Message, now: Instant) {
+        if self.authorize(id, response, &Method::Invite) {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.state = State::Calling;
+                session.dialog.next_cseq();
+            }
+            self.send_invite(id, now);
+            return;
+        }
+        let reason = if matches!(status, 401 | 407) { Rejection::AuthFailed } else { Rejection::Response };
+        self.refused(id, status, reason, now);
+    }
+
+    /// Prepares the answer to a challenge. `false`: it is none, it was tried already, or we have no password for it.
+    pub(super) fn authorize(&mut self, id: SessionId, response: &Message, method: &Method) -> bool {
+        if !matches!(response.status(), Some(401 | 407)) {
+            return false;
+        }
+        let cnonce = self.entropy.token(16);
+        let Some(session) = self.sessions.get_mut(&id).filter(|s| s.authorization.is_none()) else {
+            return false;
+        };
+        let Some(credentials) = &session.credentials else { return false };
+        let answer = credentials.answer(response, method.as_str(), session.dialog.request_uri(), &cnonce);
+        session.authorization = answer.map(|(name, value)| (name.to_owned(), value));
+        session.authorization.is_some()
+    }
+
+    fn refused(&mut self, id: SessionId, status: u16, reason: Rejection, now: Instant) {
+        self.tell_end(id, Event::Rejected { session: id, status, reason });
+        self.forget(id, now);
+    }
+
+    pub(super) fn invite_unanswered(&mut self, id: SessionId, news: News, now: Instant) {
+        let (status, reason) = match news {
+            News::TransportFailed => (503, Rejection::Transport),
+            News::Timeout | News::Response => (408, Rejection::Timeout),
+        };
+        self.refused(id, status, reason, now);
+    }
+
+    /// Sends the ACK of a 2xx by the dialog's route and keeps it for copies of the 2xx.
+    pub(super) fn acknowledge(&mut self, id: SessionId, response: &Message) {
+        let branch = self.branch();
+        let Ok((cseq, _)) = response.cseq() else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
+        let bytes = self.ack(&session.dialog, session.flow, cseq, &branch, session.authorization.as_ref());
+        let flow = session.flow;
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.keep_ack(cseq, bytes.clone());
+        }
+        self.transmit(flow, bytes);
+    }
+
+    fn ack(
+        &self,
+        dialog: &Dialog,
+        flow: Flow,
+        cseq: u32,
+        branch: &str,
+        authorization: Option<&(String, String)>,
+    ) -> Vec<u8> {
+        let mut builder = dialog.request(&Method::Ack, cseq, &self.via(flow, branch));
+        if let Some((name, value)) = authorization {
+            builder = builder.header(name, value);
+        }
+        builder.finish()
+    }
+
+    /// A copy of the 2xx: its ACK was lost. Or the 2xx of another phone that the INVITE was forked to: one talk is
+    /// enough, so it is acknowledged and ended (RFC 3261 section 13.2.2.4).
+    fn answered_again(&mut self, id: SessionId, response: &Message, now: Instant) {
+        let (Ok((cseq, _)), Ok(to)) = (response.cseq(), response.to()) else { return };
+        let tag = to.tag().unwrap_or_default();
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let flow = session.flow;
+        if session.dialog.is_peer(tag) {
+            if let Some(bytes) = session.ack(cseq) {
+                self.transmit(flow, bytes);
+            }
+            return;
+        }
+        let known = session.forks.iter().any(|fork| fork == tag);
+        if !known && session.forks.len() >= FORKS_MAX {
+            return;
+        }
+        if !known {
+            session.forks.push(tag.to_owned());
+        }
+        let mut fork = session.dialog.clone();
+        fork.answered(response);
+        let branch = self.branch();
+        let bytes = self.ack(&fork, flow, cseq, &branch, None);
+        self.transmit(flow, bytes);
+        if !known {
+            let branch = self.branch();
+            let number = fork.next_cseq();
+            let bytes = fork.request(&Method::Bye, number, &self.via(flow, &branch)).finish();
+            let request = Request { flow, method: "BYE".into(), branch, bytes };
+            self.transactions.request(request, User::Nobody, now);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The endpoint: one value that turns bytes into sessions and back. It answers by itself what needs no switch
+//! (OPTIONS, REGISTER, retransmissions, everything that is not allowed) and tells the switch the rest.
+//!
+//! After every [`Endpoint::handle`] and every verb (`invite`, `ring`, `accept` …) drain [`Endpoint::poll`] until it
+//! gives nothing, then ask [`Endpoint::deadline`] when to come back. Strangers cost no memory: whatever is not
+//! authenticated is answered without a transaction.
+
+mod bye;
+mod cancel;
+mod incoming;
+mod info;
+mod invite;
+mod options;
+mod receive;
+mod register;
+mod reinvite;
+mod respond;
+mod session;
+mod stream;
+mod types;
+mod wire;
+mod within;
+
+pub use stream::STREAMS_MAX;
+pub use types::*;
+
+use crate::guard::Guard;
+use crate::registrar::{Binding, Registrar};
+use crate::transaction::{News, Transactions, TxId};
+use crate::{Flow, Message};
+use senim_base::{Entropy, Instant, Timers};
+use session::{Clock, Session, State};
+use std::collections::{BTreeMap, VecDeque};
+use stream::Stream;
+
+/// Most sessions alive at once. Beyond, an INVITE gets 503 with Retry-After and ours are refused.
+pub const SESSIONS_MAX: usize = 20_000;
+
+/// Whose transaction it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum User {
+    /// Our INVITE.
+    Invite(SessionId),
+    /// Our re-INVITE.
+    Reinvite(SessionId),
+    /// Our BYE.
+    Bye(SessionId),
+    /// Our OPTIONS.
+    Probe(RequestId),
+    /// The peer's INVITE.
+    Incoming(SessionId),
+    /// The peer's re-INVITE or UPDATE.
+    Reoffered(SessionId),
+    /// Nobody waits for the outcome.
+    Nobody,
+}
+
+/// The timers of the endpoint itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Due {
+    Session(SessionId, Clock),
+    Idle(Flow),
+}
+
+/// Everything SIP of one line. See the file's first paragraph for how to drive it.
+#[derive(Clone)]
+pub struct Endpoint {
+    settings: Settings,
+    entropy: Entropy,
+    /// Makes the To tags of answers without memory, the same for each copy of a request.
+    secret: [u8; 32],
+    guard: Guard,
+    registrar: Registrar,
+    transactions: Transactions<User>,
+    sessions: BTreeMap<SessionId, Session>,
+    /// By Call-ID and our tag.
+    by_dialog: BTreeMap<(String, String), SessionId>,
+    streams: BTreeMap<Flow, Stream>,
+    timers: Timers<Due>,
+    next_session: u64,
+    next_request: u64,
+    out: VecDeque<Output>,
+}
+
+impl core::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Endpoint").field("live", &self.live()).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// An endpoint without users; [`Endpoint::guard_mut`] takes their secrets.
+    pub fn new(settings: Settings, mut entropy: Entropy) -> Endpoint {
+        let mut secret = [0; 32];
+        entropy.fill(&mut secret);
+        Endpoint {
+            guard: Guard::new(&settings.realm, entropy.fork()),
+            settings,
+            entropy,
+            secret,
+            registrar: Registrar::new(),
+            transactions: Transactions::new(),
+            sessions: BTreeMap::new(),
+            by_dialog: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            timers: Timers::new(),
+            next_session: 0,
+            next_request: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The keeper of passwords.
+    pub fn guard_mut(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+
+    /// Who is reachable where.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    /// The phones of a user, oldest registration first.
+    pub fn bindings(&self, user: &str) -> &[Binding] {
+        self.registrar.bindings(user)
+    }
+
+    /// Takes an input. The fault has been dealt with on the wire; it is told for counting.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) -> Result<(), Fault> {
+        self.expire(now);
+        let result = match input {
+            Input::Datagram { flow, bytes } => self.datagram(flow, bytes, now),
+            Input::Stream { flow, bytes } => self.stream(flow, bytes, now),
+            Input::FlowClosed(flow) => {
+                self.flow_closed(flow, now);
+                Ok(())
+            }
+            Input::FlowFailed(flow) => {
+                self.flow_failed(flow, now);
+                Ok(())
+            }
+            Input::Timeout => Ok(()),
+        };
+        self.tell_registrations();
+        result
+    }
+
+    /// What to do next; drain it after every input and every verb.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.flush();
+        self.out.pop_front()
+    }
+
+    /// When to come back with [`Input::Timeout`], and why.
+    pub fn deadline(&self) -> Option<(Instant, Reason)> {
+        let transaction = self.transactions.deadline().map(|at| (at, Reason::Transaction));
+        let own = self.timers.next().map(|(at, due)| {
+            let reason = match due {
+                Due::Idle(_) => Reason::IdleStream,
+                Due::Session(_, Clock::RepeatOk | Clock::AckLate) => Reason::Acknowledgement,
+                Due::Session(_, Clock::KeepRinging) => Reason::KeepRinging,
+                Due::Session(_, Clock::CancelGivenUp) => Reason::CancelGivenUp,
+                Due::Session(_, Clock::Glare) => Reason::Glare,
+            };
+            (at, reason)
+        });
+        let registration = self.registrar.deadline().map(|at| (at, Reason::Registration));
+        [transaction, own, registration].into_iter().flatten().min()
+    }
+
+    /// What is alive.
+    pub fn live(&self) -> Counts {
+        Counts {
+            sessions: self.sessions.len(),
+            transactions: self.transactions.len(),
+            timers: self.timers.len() + self.transactions.timers_len(),
+            streams: self.streams.len(),
+        }
+    }
+
+    /// Runs every timer that is due.
+    fn expire(&mut self, now: Instant) {
+        while let Some(told) = self.transactions.expire(now) {
+            if let Some((tx, user, news)) = told {
+                self.unanswered(tx, user, news, now);
+            }
+        }
+        while let Some(due) = self.timers.expire(now) {
+            match due {
+                Due::Idle(flow) => self.idle(flow),
+                Due::Session(id, Clock::RepeatOk) => self.repeat_ok(id, now),
+                Due::Session(id, Clock::AckLate) => self.ack_late(id, now),
+                Due::Session(id, Clock::KeepRinging) => self.keep_ringing(id, now),
+                Due::Session(id, Clock::CancelGivenUp) => self.cancel_given_up(id),
+                Due::Session(id, Clock::Glare) => self.glare_over(id, now),
+            }
+        }
+        self.registrar.expire(now);
+    }
+
+    /// A transaction ended without a response.
+    fn unanswered(&mut self, tx: TxId, user: User, news: News, now: Instant) {
+        match user {
+            User::Invite(id) => self.invite_unanswered(id, news, now),
+            User::Reinvite(id) => self.reinvite_unanswered(id, news, now),
+            User::Bye(id) => self.forget(id, now),
+            User::Probe(request) => self.tell(Event::OptionsFailed { request }),
+            User::Incoming(id) => self.caller_lost(id, now),
+            User::Reoffered(id) => self.reoffer_lost(id, tx),
+            User::Nobody => {}
+        }
+    }
+
+    /// A response to one of our requests.
+    fn responded(&mut self, user: User, response: &Message, now: Instant) {
+        match user {
+            User::Invite(id) => self.invite_answered(id, response, now),
+            User::Reinvite(id) => self.reinvite_answered(id, response, now),
+            User::Bye(id) => self.bye_answered(id, response, now),
+            User::Probe(request) => {
+                let status = response.status().unwrap_or_default();
+                self.tell(Event::OptionsAnswered { request, status });
+            }
+            User::Incoming(_) | User::Reoffered(_) | User::Nobody => {}
+        }
+    }
+
+    /// A connection ended. Talks go on: their sound does not need it, and a goodbye may open another.
+    fn flow_closed(&mut self, flow: Flow, now: Instant) {
+        self.streams.remove(&flow);
+        self.timers.cancel(Due::Idle(flow));
+        self.registrar.flow_lost(flow);
+        self.flow_failed(flow, now);
+        for session in self.sessions.values_mut().filter(|s| s.flow == flow) {
+            session.flow.connection = 0;
+        }
+    }
+
+    fn flow_failed(&mut self, flow: Flow, now: Instant) {
+        for (tx, user, news) in self.transactions.flow_failed(flow, now) {
+            self.unanswered(tx, user, news, now);
+        }
+    }
+
+    /// Tells the switch of a session, unless it was told the end already.
+    fn tell_of(&mut self, id: SessionId, event: Event) {
+        if self.sessions.get(&id).is_some_and(|s| !s.over) {
+            self.tell(event);
+        }
+    }
+
+    /// Tells the switch the end of a session, once.
+    fn tell_end(&mut self, id: SessionId, event: Event) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && !core::mem::replace(&mut session.over, true)
+        {
+            self.tell(event);
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.flush();
+        self.out.push_back(Output::Event(event));
+    }
+
+    /// Sends outside of any transaction.
+    fn transmit(&mut self, flow: Flow, bytes: Vec<u8>) {
+        self.flush();
+        self.out.push_back(Output::Transmit { flow, bytes });
+    }
+
+    /// Takes over what the transactions want to send, so that order on the wire is order of doing.
+    fn flush(&mut self) {
+        while let Some((flow, bytes)) = self.transactions.poll() {
+            self.out.push_back(Output::Transmit { flow, bytes });
+        }
+    }
+
+    fn add_session(&mut self, state: State, flow: Flow, dialog: crate::dialog::Dialog) -> SessionId {
+        self.next_session += 1;
+        let id = SessionId(self.next_session);
+        self.by_dialog.insert((dialog.call_id.clone(), dialog.local_tag.clone()), id);
+        self.sessions.insert(id, Session::new(state, flow, dialog));
+        id
+    }
+
+    /// Drops a session and all its timers. Requests of the peer that still wait get 487 (RFC 3261 section 15.1.2).
+    fn forget(&mut self, id: SessionId, now: Instant) {
+        self.drop_pending(id, now);
+        if let Some(session) = self.sessions.remove(&id) {
+            self.by_dialog.remove(&(session.dialog.call_id, session.dialog.local_tag));
+        }
+        self.stop_clocks(id);
+    }
+
+    fn stop_clocks(&mut self, id: SessionId) {
+        for clock in Clock::ALL {
+            self.timers.cancel(Due::Session(id, clock));
+        }
+    }
+}

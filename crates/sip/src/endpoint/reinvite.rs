@@ -1,0 +1,247 @@
+//! Changing the media of a session that stands: re-INVITE both ways, UPDATE from the peer (RFC 3261 section 14,
+//! RFC 3311; FEATURES T13). Offers that cross are told apart by 491 and tried again after a drawn pause.
+
+use super::session::{Clock, Pending, Reoffer, State, Unacknowledged};
+use super::{Due, Ending, Endpoint, Event, SessionId, User, wire};
+use crate::Flow;
+use crate::message::{Message, Method};
+use crate::transaction::{News, Request, TxId};
+use core::time::Duration;
+use senim_base::Instant;
+
+/// How often an offer that crossed is sent in all. After that the switch learns of the 491.
+const TRIES_MAX: u32 = 4;
+
+impl Endpoint {
+    /// Offers other media to the peer. Waits while another change is under way; a newer offer replaces one that
+    /// waits. Ends with [`Event::ReofferAnswered`] or [`Event::ReofferRejected`], unless the session ends first.
+    /// Ignored unless the session stands or has been accepted by us.
+    pub fn reoffer(&mut self, session: SessionId, sdp: impl Into<String>, now: Instant) {
+        let Some(s) = self.sessions.get_mut(&session).filter(|s| !s.over) else { return };
+        if !matches!(s.state, State::Accepted | State::Confirmed) {
+            return;
+        }
+        if let Some(Reoffer::Sent { .. }) = s.reoffer {
+            s.next_offer = Some(sdp.into());
+            return;
+        }
+        s.reoffer = Some(Reoffer::Wanted { sdp: sdp.into(), tries: 0 });
+        self.timers.cancel(Due::Session(session, Clock::Glare));
+        self.try_reoffer(session, now);
+    }
+
+    /// Sends the offer that waits, if nothing else is under way.
+    pub(super) fn try_reoffer(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let idle = session.state == State::Confirmed && session.pending.is_none() && session.ok.is_none();
+        if !idle {
+            return;
+        }
+        match session.reoffer.take() {
+            Some(Reoffer::Wanted { sdp, tries }) => {
+                session.authorization = None;
+                session.reoffer = Some(Reoffer::Sent { sdp, tries: tries + 1 });
+                self.send_reinvite(id, now);
+            }
+            other => session.reoffer = other,
+        }
+    }
+
+    fn send_reinvite(&mut self, id: SessionId, now: Instant) {
+        let branch = self.branch();
+        let Some(flow) = self.sessions.get(&id).map(|s| s.flow) else { return };
+        let (via, contact) = (self.via(flow, &branch), self.settings.contact(flow));
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(Reoffer::Sent { sdp, .. }) = &session.reoffer else { return };
+        let cseq = session.dialog.next_cseq();
+        let mut builder = session
+            .dialog
+            .request(&Method::Invite, cseq, &via)
+            .header("Contact", &contact)
+            .header("Allow", wire::ALLOW)
+            .body(wire::SDP, sdp.as_bytes());
+        if let Some((name, value)) = &session.authorization {
+            builder = builder.header(name, value);
+        }
+        let bytes = self.settings.sign(builder).finish();
+        let request = Request { flow, method: "INVITE".into(), branch, bytes };
+        if self.transactions.request(request, User::Reinvite(id), now).is_none() {
+            self.reoffer_refused(id, 503, now);
+        }
+    }
+
+    pub(super) fn reinvite_answered(&mut self, id: SessionId, response: &Message, now: Instant) {
+        let status = response.status().unwrap_or_default();
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match status {
+            ..200 => {}
+            200..300 => {
+                if let Some(bytes) = response.cseq().ok().and_then(|(cseq, _)| session.ack(cseq)) {
+                    let flow = session.flow;
+                    self.transmit(flow, bytes);
+                    return;
+                }
+                session.dialog.refresh(response);
+                self.acknowledge(id, response);
+                self.reoffer_done(
+                    id,
+                    Event::ReofferAnswered { session: id, sdp: wire::sdp_of(response) },
+                    now,
+                );
+            }
+            491 => self.crossed(id, now),
+            _ if self.authorize(id, response, &Method::Invite) => self.send_reinvite(id, now),
+            // RFC 3261 section 12.2.1.2: the peer knows nothing of the session.
+            408 | 481 => self.lost(id, now),
+            _ => self.reoffer_refused(id, status, now),
+        }
+    }
+
+    pub(super) fn reinvite_unanswered(&mut self, id: SessionId, news: News, now: Instant) {
+        match news {
+            News::TransportFailed => self.reoffer_refused(id, 503, now),
+            News::Timeout | News::Response => self.lost(id, now),
+        }
+    }
+
+    fn lost(&mut self, id: SessionId, now: Instant) {
+        let stands = self.sessions.get(&id).is_some_and(|s| s.state == State::Confirmed);
+        if stands {
+            self.tell_end(id, Event::Ended { session: id, ending: Ending::Timeout });
+            self.bye(id, None, now);
+        }
+    }
+
+    fn reoffer_refused(&mut self, id: SessionId, status: u16, now: Instant) {
+        self.reoffer_done(id, Event::ReofferRejected { session: id, status }, now);
+    }
+
+    fn reoffer_done(&mut self, id: SessionId, event: Event, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let next = session.next_offer.take();
+        session.reoffer = next.map(|sdp| Reoffer::Wanted { sdp, tries: 0 });
+        self.tell_of(id, event);
+        self.try_reoffer(id, now);
+    }
+
+    /// 491: whoever owns the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, so that one of them comes first
+    /// (RFC 3261 section 14.1).
+    fn crossed(&mut self, id: SessionId, now: Instant) {
+        let draw = self.entropy.below(200);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match session.reoffer.take() {
+            Some(Reoffer::Sent { sdp, tries }) if tries < TRIES_MAX => {
+                let sdp = session.next_offer.take().unwrap_or(sdp);
+                session.reoffer = Some(Reoffer::Crossed { sdp, tries });
+                let pause = if session.caller { 2_100 + draw.min(190) * 10 } else { draw * 10 };
+                let at = now + Duration::from_millis(pause.into());
+                self.timers.set(Due::Session(id, Clock::Glare), at);
+            }
+            _ => self.reoffer_refused(id, 491, now),
+        }
+    }
+
+    pub(super) fn glare_over(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if let Some(Reoffer::Crossed { sdp, tries }) = session.reoffer.take() {
+            session.reoffer = Some(Reoffer::Wanted { sdp, tries });
+            self.try_reoffer(id, now);
+        }
+    }
+
+    /// The peer's re-INVITE or UPDATE.
+    pub(super) fn reoffered(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) {
+        let invite = request.method() == Some(&Method::Invite);
+        if let Err((status, headers)) = self.reoffer_allowed(id, request, invite) {
+            self.answer(flow, request, status, headers, now);
+            return;
+        }
+        // Only somebody who has our 200 sends another INVITE: its ACK was lost, and nothing was to be read in it.
+        if invite {
+            self.settle(id, None, now);
+        }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.dialog.refresh(request);
+        }
+        let sdp = wire::sdp_of(request);
+        if !invite && sdp.is_none() {
+            let contact = self.settings.contact(flow);
+            self.answer(flow, request, 200, &[("Contact", contact.as_str())], now);
+            return;
+        }
+        let Some(tx) = self.take_up(flow, request, User::Reoffered(id), now) else { return };
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.pending = Some(Pending { tx, request: Box::new(request.clone()) });
+        }
+        self.tell_of(id, Event::Reoffered { session: id, sdp });
+    }
+
+    fn reoffer_allowed(
+        &self,
+        id: SessionId,
+        request: &Message,
+        invite: bool,
+    ) -> Result<(), (u16, &'static [(&'static str, &'static str)])> {
+        let Some(session) = self.sessions.get(&id).filter(|s| !s.over) else { return Err((481, &[])) };
+        if !wire::is_sdp(request) {
+            return Err((415, &[("Accept", wire::SDP)]));
+        }
+        let offers = invite || wire::sdp_of(request).is_some();
+        match session.state {
+            State::Confirmed | State::Accepted => {}
+            // RFC 3311 section 5.2: the first offer has no answer yet.
+            State::Incoming => return if offers { Err((500, &[("Retry-After", "5")])) } else { Ok(()) },
+            _ => return if offers { Err((491, &[])) } else { Ok(()) },
+        }
+        if session.pending.is_some() && offers {
+            return Err((500, &[("Retry-After", "5")]));
+        }
+        let ours_open = matches!(session.reoffer, Some(Reoffer::Sent { .. }))
+            || session.ok.as_ref().is_some_and(|ok| ok.offered);
+        if ours_open && offers { Err((491, &[])) } else { Ok(()) }
+    }
+
+    /// Answers [`Event::Reoffered`]: `Ok` with the SDP (the answer, or our offer if the peer sent none), or the status
+    /// of a refusal, 300 to 699. Ignored when no change waits for an answer.
+    pub fn answer_reoffer(&mut self, session: SessionId, answer: Result<String, u16>, now: Instant) {
+        let Some(s) = self.sessions.get_mut(&session) else { return };
+        let Some(Pending { tx, request }) = s.pending.take() else { return };
+        let (flow, tag) = (s.flow, s.dialog.local_tag.clone());
+        match answer {
+            Ok(sdp) => {
+                let contact = self.settings.contact(flow);
+                let headers = [("Contact", contact.as_str()), ("Allow", wire::ALLOW)];
+                let bytes = self.response(&request, 200, &tag, &headers, Some(&sdp));
+                if request.method() == Some(&Method::Invite) {
+                    let cseq = request.cseq().map_or(0, |(number, _)| number);
+                    let offered = wire::sdp_of(&request).is_none();
+                    self.await_ack(session, Unacknowledged { tx, cseq, bytes, round: 0, offered }, now);
+                } else {
+                    self.transactions.answer(tx, 200, bytes, now);
+                }
+            }
+            Err(status) => {
+                let status = if (300..700).contains(&status) { status } else { 488 };
+                let bytes = self.response(&request, status, &tag, &[], None);
+                self.transactions.answer(tx, status, bytes, now);
+            }
+        }
+        self.try_reoffer(session, now);
+    }
+
+    /// Answers a change that nobody will answer any more with 487.
+    pub(super) fn drop_pending(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(Pending { tx, request }) = session.pending.take() else { return };
+        let tag = session.dialog.local_tag.clone();
+        let bytes = self.response(&request, 487, &tag, &[], None);
+        self.transactions.answer(tx, 487, bytes, now);
+    }
+
+    /// The wire of the peer's change broke.
+    pub(super) fn reoffer_lost(&mut self, id: SessionId, tx: TxId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.pending.take_if(|pending| pending.tx == tx);
+        }
+    }
+}

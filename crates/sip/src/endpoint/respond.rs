@@ -1,0 +1,99 @@
+//! Responses: with a transaction for those who are known, without one for strangers (RFC 3261 section 8.2.7), and
+//! the way back by the top Via (RFC 3261 section 18.2.2, RFC 3581).
+
+use super::{Endpoint, User, wire};
+use crate::message::{Message, MessageBuilder};
+use crate::transaction::TxId;
+use crate::{Flow, Transport};
+use senim_base::Instant;
+use sha2::{Digest, Sha256};
+
+/// More headers of a response.
+pub(super) type Headers<'a> = &'a [(&'a str, &'a str)];
+
+impl Endpoint {
+    /// Answers a request and remembers nothing: copies of it are answered anew, alike.
+    pub(super) fn refuse(&mut self, flow: Flow, request: &Message, status: u16, headers: Headers<'_>) {
+        let tag = self.stateless_tag(request);
+        let bytes = self.response(request, status, &tag, headers, None);
+        self.transmit(way_back(flow, request), bytes);
+    }
+
+    /// Answers a request within a transaction, so that copies of it get the same answer.
+    pub(super) fn answer(
+        &mut self,
+        flow: Flow,
+        request: &Message,
+        status: u16,
+        headers: Headers<'_>,
+        now: Instant,
+    ) {
+        let tag = self.stateless_tag(request);
+        match self.take_up(flow, request, User::Nobody, now) {
+            Some(tx) => {
+                let bytes = self.response(request, status, &tag, headers, None);
+                self.transactions.answer(tx, status, bytes, now);
+            }
+            None => self.refuse(flow, request, 503, &[("Retry-After", RETRY_AFTER)]),
+        }
+    }
+
+    /// Begins a transaction for a request of the peer. `None`: too many are alive.
+    pub(super) fn take_up(
+        &mut self,
+        flow: Flow,
+        request: &Message,
+        user: User,
+        now: Instant,
+    ) -> Option<TxId> {
+        let trying = MessageBuilder::response(100, request, None).finish();
+        self.transactions.accept(request, way_back(flow, request), trying, user, now)
+    }
+
+    /// A response, whole. To gets `tag` unless it has one; SDP and Contact go together, as in an INVITE's 2xx.
+    pub(super) fn response(
+        &self,
+        request: &Message,
+        status: u16,
+        tag: &str,
+        headers: Headers<'_>,
+        sdp: Option<&str>,
+    ) -> Vec<u8> {
+        let mut builder = MessageBuilder::response(status, request, Some(tag));
+        if (101..300).contains(&status) {
+            builder = builder.record_route(request);
+        }
+        if !self.settings.user_agent.is_empty() {
+            builder = builder.header("Server", &self.settings.user_agent);
+        }
+        for (name, value) in headers {
+            builder = builder.header(name, value);
+        }
+        if let Some(sdp) = sdp {
+            builder = builder.body(wire::SDP, sdp.as_bytes());
+        }
+        builder.finish()
+    }
+
+    /// A To tag that needs no memory: the same for each copy of a request, guessable by nobody.
+    pub(super) fn stateless_tag(&self, request: &Message) -> String {
+        let mut hash = Sha256::new().chain_update(self.secret);
+        for name in ["Call-ID", "From", "CSeq"] {
+            hash.update(request.header(name).unwrap_or_default().as_bytes());
+            hash.update([0]);
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Seconds after which somebody who found us full may come back.
+pub(super) const RETRY_AFTER: &str = "10";
+
+/// Where a response goes: back on the connection; for datagrams to the address they came from, at the port they came
+/// from when the sender asked so, else at the port it named.
+fn way_back(flow: Flow, request: &Message) -> Flow {
+    match (flow.transport, request.response_address()) {
+        (Transport::Udp, Some(remote)) => Flow { remote, ..flow },
+        _ => flow,
+    }
+}

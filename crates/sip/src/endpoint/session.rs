@@ -1,0 +1,155 @@
+//! What the endpoint remembers of one INVITE session. States say what is true; the verbs in the files beside this
+//! one change them.
+
+use super::types::Outgoing;
+use crate::dialog::Dialog;
+use crate::transaction::TxId;
+use crate::{Credentials, Flow, Message};
+
+/// What is true of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Our INVITE is out, nothing heard.
+    Calling,
+    /// Our INVITE was heard; the phone may ring.
+    Early,
+    /// We gave up: a CANCEL is out, or waits for the first provisional response (RFC 3261 section 9.1). A 2xx that
+    /// crosses is acknowledged and said goodbye to.
+    Cancelling,
+    /// The peer's INVITE is here, unanswered.
+    Incoming,
+    /// We said 200 and wait for its ACK.
+    Accepted,
+    /// Both sides know that the session stands.
+    Confirmed,
+    /// Our BYE is out.
+    Leaving,
+}
+
+/// A 200 of ours to an INVITE, repeated until its ACK comes (RFC 3261 section 13.3.1.4).
+#[derive(Clone)]
+pub(super) struct Unacknowledged {
+    pub(super) tx: TxId,
+    pub(super) cseq: u32,
+    pub(super) bytes: Vec<u8>,
+    pub(super) round: u32,
+    /// Our 200 carried the offer: the ACK carries the answer.
+    pub(super) offered: bool,
+}
+
+/// The peer's re-INVITE or UPDATE, unanswered.
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) tx: TxId,
+    pub(super) request: Box<Message>,
+}
+
+/// Our own change of media.
+#[derive(Clone)]
+pub(super) enum Reoffer {
+    /// Waits until nothing else is under way.
+    Wanted { sdp: String, tries: u32 },
+    /// Sent.
+    Sent { sdp: String, tries: u32 },
+    /// Crossed with the peer's; waits for its timer.
+    Crossed { sdp: String, tries: u32 },
+}
+
+/// How many ACKs of ours are kept to be repeated: the INVITE's and the latest re-INVITEs'. Older ones are dropped.
+const ACKS_MAX: usize = 4;
+
+/// How many strangers' branches of a forked INVITE are told goodbye. More are left to time out.
+pub(super) const FORKS_MAX: usize = 8;
+
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) state: State,
+    pub(super) flow: Flow,
+    pub(super) dialog: Dialog,
+    /// We made the call: the Call-ID is ours (RFC 3261 section 14.1 wants to know).
+    pub(super) caller: bool,
+    /// The terminal event was told.
+    pub(super) over: bool,
+    /// The INVITE's transaction, either way.
+    pub(super) invite: Option<TxId>,
+    /// The peer's INVITE, until our final answer.
+    pub(super) request: Option<Box<Message>>,
+    /// The last 18x of ours, to be said again each minute.
+    pub(super) ringing: Option<(u16, Vec<u8>)>,
+    pub(super) ok: Option<Unacknowledged>,
+    pub(super) acks: Vec<(u32, Vec<u8>)>,
+    pub(super) forks: Vec<String>,
+    /// What we called with, until it is answered: for the second try with a password.
+    pub(super) outgoing: Option<Box<Outgoing>>,
+    pub(super) credentials: Option<Credentials>,
+    /// A CANCEL is out.
+    pub(super) cancelled: bool,
+    /// BYE is to be said as soon as it is legal, with this reason.
+    pub(super) leaving: Option<Option<String>>,
+    /// The answer to the last 401 or 407: name and value. An INVITE's ACK carries it, too.
+    pub(super) authorization: Option<(String, String)>,
+    pub(super) pending: Option<Pending>,
+    pub(super) reoffer: Option<Reoffer>,
+    /// What to offer after the offer that is out.
+    pub(super) next_offer: Option<String>,
+}
+
+impl Session {
+    pub(super) fn new(state: State, flow: Flow, dialog: Dialog) -> Session {
+        Session {
+            state,
+            flow,
+            dialog,
+            caller: state == State::Calling,
+            over: false,
+            invite: None,
+            request: None,
+            ringing: None,
+            ok: None,
+            acks: Vec::new(),
+            forks: Vec::new(),
+            outgoing: None,
+            credentials: None,
+            cancelled: false,
+            leaving: None,
+            authorization: None,
+            pending: None,
+            reoffer: None,
+            next_offer: None,
+        }
+    }
+
+    /// Keeps an ACK to be repeated.
+    pub(super) fn keep_ack(&mut self, cseq: u32, bytes: Vec<u8>) {
+        self.acks.retain(|(kept, _)| *kept != cseq);
+        if self.acks.len() >= ACKS_MAX {
+            self.acks.remove(0);
+        }
+        self.acks.push((cseq, bytes));
+    }
+
+    /// The ACK that answers copies of the 2xx to the INVITE of this number.
+    pub(super) fn ack(&self, cseq: u32) -> Option<Vec<u8>> {
+        self.acks.iter().find(|(kept, _)| *kept == cseq).map(|(_, bytes)| bytes.clone())
+    }
+}
+
+/// A timer of a session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Clock {
+    /// Say the 200 again.
+    RepeatOk,
+    /// The ACK does not come.
+    AckLate,
+    /// Say 18x again.
+    KeepRinging,
+    /// The CANCEL achieved nothing.
+    CancelGivenUp,
+    /// Try our crossed offer again.
+    Glare,
+}
+
+impl Clock {
+    pub(super) const ALL: [Clock; 5] =
+        [Clock::RepeatOk, Clock::AckLate, Clock::KeepRinging, Clock::CancelGivenUp, Clock::Glare];
+}

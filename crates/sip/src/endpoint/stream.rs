@@ -1,0 +1,86 @@
+//! Streams: each connection has its framer; one that says nothing of use for too long is cut, so that idle
+//! connections of strangers cannot use up the house.
+
+use super::{Due, Endpoint, Fault, Output};
+use crate::Flow;
+use crate::framer::{Frame, Framer};
+use core::time::Duration;
+use senim_base::Instant;
+
+/// Most connections with a framer. More are cut at once.
+pub const STREAMS_MAX: usize = 4_096;
+
+/// How long a connection may live before it has proved to be of use, and how long one message may take to come in.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// One connection.
+#[derive(Clone)]
+pub(super) struct Stream {
+    framer: Framer,
+    /// A trunk, an authenticated user, or somebody whom we asked something spoke here.
+    trusted: bool,
+}
+
+impl Endpoint {
+    pub(super) fn stream(&mut self, flow: Flow, bytes: &[u8], now: Instant) -> Result<(), Fault> {
+        if !self.streams.contains_key(&flow) {
+            if self.streams.len() >= STREAMS_MAX {
+                self.cut(flow);
+                return Err(Fault::TooManyStreams);
+            }
+            self.streams
+                .insert(flow, Stream { framer: Framer::new(), trusted: self.trunk_of(flow).is_some() });
+            self.timers.set(Due::Idle(flow), now + IDLE);
+        }
+        if let Some(stream) = self.streams.get_mut(&flow) {
+            stream.framer.push(bytes);
+        }
+        let mut result = Ok(());
+        // A message may cut the very stream it came on: look it up anew each time.
+        while let Some(frame) = self.streams.get_mut(&flow).and_then(|s| s.framer.next()) {
+            match frame {
+                Ok(Frame::Message(bytes)) => {
+                    let fault = self.message(flow, &bytes, now);
+                    result = result.and(fault);
+                }
+                Ok(Frame::Ping) => self.transmit(flow, b"\r\n".to_vec()),
+                Err(_) => {
+                    self.cut(flow);
+                    return Err(Fault::Framing);
+                }
+            }
+        }
+        self.watch(flow, now);
+        result
+    }
+
+    /// The peer on this connection has shown that it belongs here.
+    pub(super) fn trust(&mut self, flow: Flow) {
+        if let Some(stream) = self.streams.get_mut(&flow) {
+            stream.trusted = true;
+        }
+    }
+
+    /// Too long of no use.
+    pub(super) fn idle(&mut self, flow: Flow) {
+        self.cut(flow);
+    }
+
+    /// Starts, keeps or stops the clock of a connection: it runs while a message is half here or nobody is trusted.
+    fn watch(&mut self, flow: Flow, now: Instant) {
+        let Some(stream) = self.streams.get(&flow) else { return };
+        let due = Due::Idle(flow);
+        if stream.trusted && !stream.framer.is_within_message() {
+            self.timers.cancel(due);
+        } else if self.timers.at(due).is_none() {
+            self.timers.set(due, now + IDLE);
+        }
+    }
+
+    fn cut(&mut self, flow: Flow) {
+        self.streams.remove(&flow);
+        self.timers.cancel(Due::Idle(flow));
+        self.flush();
+        self.out.push_back(Output::Disconnect(flow));
+    }
+}

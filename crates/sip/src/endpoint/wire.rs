@@ -1,0 +1,63 @@
+//! The headers that every message of ours carries.
+
+use super::{Endpoint, Settings};
+use crate::message::{Message, MessageBuilder, Via};
+use crate::{Flow, Transport};
+use std::net::SocketAddr;
+
+/// What we can be asked, for Allow.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
+
+/// The only body of an INVITE that we read, for Accept.
+pub(super) const SDP: &str = "application/sdp";
+
+/// User part of our Contact. It says nothing of the call.
+const CONTACT_USER: &str = "senim";
+
+impl Settings {
+    /// The address that peers on this flow are to use for us.
+    fn address(&self, flow: Flow) -> SocketAddr {
+        self.advertised
+            .iter()
+            .find(|(transport, address)| {
+                *transport == flow.transport && address.is_ipv4() == flow.local.is_ipv4()
+            })
+            .map_or(flow.local, |(_, address)| *address)
+    }
+
+    /// Our Contact on this flow.
+    pub(super) fn contact(&self, flow: Flow) -> String {
+        let address = self.address(flow);
+        match flow.transport {
+            Transport::Udp => format!("<sip:{CONTACT_USER}@{address}>"),
+            other => format!("<sip:{CONTACT_USER}@{address};transport={}>", other.param()),
+        }
+    }
+
+    /// `User-Agent` of our requests.
+    pub(super) fn sign(&self, builder: MessageBuilder) -> MessageBuilder {
+        if self.user_agent.is_empty() { builder } else { builder.header("User-Agent", &self.user_agent) }
+    }
+}
+
+impl Endpoint {
+    /// A new branch.
+    pub(super) fn branch(&mut self) -> String {
+        format!("{}{}", Via::COOKIE, self.entropy.token(24))
+    }
+
+    /// Our Via on a flow. It asks for answers to the port that we send from (RFC 3581).
+    pub(super) fn via(&self, flow: Flow, branch: &str) -> String {
+        format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.name(), self.settings.address(flow))
+    }
+}
+
+/// The SDP of a message, if it has one.
+pub(super) fn sdp_of(message: &Message) -> Option<Vec<u8>> {
+    message.body_of(SDP).filter(|body| !body.is_empty()).map(<[u8]>::to_vec)
+}
+
+/// Whether the body, if any, is SDP.
+pub(super) fn is_sdp(message: &Message) -> bool {
+    message.body().is_empty() || message.body_of(SDP).is_some()
+}
