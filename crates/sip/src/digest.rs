@@ -175,7 +175,7 @@ impl Credentials {
     pub fn answer(
         &self,
         challenge: &Message,
-        method: &str,
+        method: impl AsRef<str>,
         uri: &str,
         cnonce: &str,
     ) -> Option<(&'static str, String)> {
@@ -198,7 +198,7 @@ impl Credentials {
         };
         let nc = "00000001";
         let ha1 = algorithm.hash(&[&self.user, realm, self.password.reveal()]);
-        let sum = response(algorithm, &ha1, method, uri, nonce, qop.then_some((nc, cnonce)));
+        let sum = response(algorithm, &ha1, method.as_ref(), uri, nonce, qop.then_some((nc, cnonce)));
         let mut value = format!(
             "Digest username={}, realm={}, nonce={}, uri={}, response=\"{sum}\", algorithm={}",
             text::quote(&self.user),

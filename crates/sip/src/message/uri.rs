@@ -41,8 +41,11 @@ impl From<Bad> for UriFault {
 pub struct Uri {
     /// The scheme.
     pub scheme: Scheme,
-    /// User part (or telephone number) as it stood, escapes and password included.
-    user: Option<String>,
+    /// User part with its escapes undone and without a password; for tel the number as written, separators included.
+    /// It may hold anything, CR and LF too: it is data, never to be put into a header by hand.
+    pub user: Option<String>,
+    /// User part as it stood, escapes and password included; written again unless `user` was changed.
+    raw: Option<String>,
     /// Host name, IPv4 address, or IPv6 address in brackets. Empty for tel. All that follows an unknown scheme.
     pub host: String,
     /// Port, when written.
@@ -56,8 +59,15 @@ pub struct Uri {
 impl Uri {
     /// `sip:user@host:port`. The user is given in the clear and escaped as needed.
     pub fn sip(user: Option<&str>, host: &str, port: Option<u16>) -> Uri {
-        let user = user.map(text::escape_user);
-        Uri { scheme: Scheme::Sip, user, host: host.to_owned(), port, params: Vec::new(), headers: None }
+        Uri {
+            user: user.map(str::to_owned),
+            raw: user.map(text::escape_user),
+            ..Uri::bare(Scheme::Sip, host, port)
+        }
+    }
+
+    fn bare(scheme: Scheme, host: &str, port: Option<u16>) -> Uri {
+        Uri { scheme, user: None, raw: None, host: host.to_owned(), port, params: Vec::new(), headers: None }
     }
 
     /// `sip:user@192.0.2.1:5060`, IPv6 in brackets.
@@ -90,20 +100,18 @@ impl Uri {
         }
     }
 
-    /// The user part with its escapes undone; for tel the number as written, separators included.
-    ///
-    /// A decoded user may hold anything, CR and LF too: it is data, never to be put into a header by hand.
+    /// The user part, escapes undone: the field, for reading.
     pub fn user(&self) -> Option<Cow<'_, str>> {
-        let raw = self.user.as_deref()?;
-        if self.scheme == Scheme::Tel {
-            return Some(Cow::Borrowed(raw));
-        }
-        Some(text::unescape(raw.split_once(':').map_or(raw, |(user, _)| user)))
+        self.user.as_deref().map(Cow::Borrowed)
     }
 
-    /// The user part as it stood, escapes undone nowhere, password included.
-    pub fn user_raw(&self) -> Option<&str> {
-        self.user.as_deref()
+    /// The user part for the wire: as it stood, or escaped anew when it was changed.
+    fn written_user(&self) -> Option<Cow<'_, str>> {
+        let user = self.user.as_deref()?;
+        match self.raw.as_deref() {
+            Some(raw) if self.scheme == Scheme::Tel || decoded(raw) == user => Some(Cow::Borrowed(raw)),
+            _ => Some(Cow::Owned(text::escape_user(user))),
+        }
     }
 
     /// The host as an address, when it is one.
@@ -119,7 +127,8 @@ impl Uri {
     /// Whether both name the same resource (RFC 3261 section 19.1.4).
     pub fn same_as(&self, other: &Uri) -> bool {
         self.scheme == other.scheme
-            && self.user.as_deref().map(text::unescape) == other.user.as_deref().map(text::unescape)
+            && self.user == other.user
+            && self.raw.as_deref().map(text::unescape) == other.raw.as_deref().map(text::unescape)
             && self.host.eq_ignore_ascii_case(&other.host)
             && self.port == other.port
             && self.headers == other.headers
@@ -139,6 +148,11 @@ impl Uri {
             }
         })
     }
+}
+
+/// The user of a user part: no password, no escapes.
+fn decoded(raw: &str) -> Cow<'_, str> {
+    text::unescape(raw.split_once(':').map_or(raw, |(user, _)| user))
 }
 
 /// An address as a host: IPv6 in brackets.
@@ -202,12 +216,11 @@ fn sip(scheme: Scheme, rest: &str) -> Result<Uri, UriFault> {
     let (host, params) = rest.find(';').map_or((rest, ""), |at| rest.split_at(at));
     let (host, port) = host_port(host)?;
     Ok(Uri {
-        scheme,
-        user: user.map(str::to_owned),
-        host,
-        port,
+        user: user.map(|user| decoded(user).into_owned()),
+        raw: user.map(str::to_owned),
         params: uri_params(params)?,
         headers: headers.map(str::to_owned),
+        ..Uri::bare(scheme, &host, port)
     })
 }
 
@@ -220,12 +233,10 @@ fn tel(rest: &str) -> Result<Uri, UriFault> {
         return Err(UriFault);
     }
     Ok(Uri {
-        scheme: Scheme::Tel,
         user: Some(number.to_owned()),
-        host: String::new(),
-        port: None,
+        raw: Some(number.to_owned()),
         params: uri_params(params)?,
-        headers: None,
+        ..Uri::bare(Scheme::Tel, "", None)
     })
 }
 
@@ -233,14 +244,7 @@ fn opaque(scheme: &str, rest: &str) -> Result<Uri, UriFault> {
     if rest.is_empty() {
         return Err(UriFault);
     }
-    Ok(Uri {
-        scheme: Scheme::Other(scheme.to_owned()),
-        user: None,
-        host: rest.to_owned(),
-        port: None,
-        params: Vec::new(),
-        headers: None,
-    })
+    Ok(Uri::bare(Scheme::Other(scheme.to_owned()), rest, None))
 }
 
 /// A URI's parameters know no quoted strings and no white space (RFC 3261 section 25, `uri-parameters`).
@@ -259,8 +263,8 @@ impl fmt::Display for Uri {
             Scheme::Tel => "tel:",
             Scheme::Other(scheme) => return write!(f, "{scheme}:{}", self.host),
         })?;
-        if let Some(user) = &self.user {
-            f.write_str(user)?;
+        if let Some(user) = self.written_user() {
+            f.write_str(&user)?;
             if self.scheme != Scheme::Tel {
                 f.write_str("@")?;
             }
