@@ -8,6 +8,7 @@
 //! - prompts (in both languages), queues, forwards and endings exist.
 
 use crate::defect::{Defects, suggest};
+use crate::run::{PRIORITY_NORMAL, PRIORITY_URGENT};
 use crate::script::{Name, Purpose, Script, Step, Why};
 use senim_base::Language;
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,11 +161,15 @@ fn urgent(script: &Script, defects: &mut Defects<'_>) {
         defects.add(urgent.to.span.clone(), what, "name a step with `queue`");
         return;
     };
+    if *first != PRIORITY_URGENT {
+        let what = format!("the urgent step `{}` has priority {first}", urgent.to.text);
+        defects.add(heading(script, &urgent.to.text), what, format!("write priority = {PRIORITY_URGENT}"));
+    }
     for (name, step) in &script.steps {
         match step {
-            Step::Queue { priority, .. } if *name != urgent.to.text && priority <= first => {
-                let what = format!("step `{name}` has priority {priority}, no later than the urgent {first}");
-                defects.add(heading(script, name), what, "write a greater number: 0 goes first");
+            Step::Queue { priority: PRIORITY_URGENT, .. } if *name != urgent.to.text => {
+                let what = format!("step `{name}` has the priority of the urgent step");
+                defects.add(heading(script, name), what, format!("write priority = {PRIORITY_NORMAL}"));
             }
             Step::Menu { keys, .. } | Step::Loop { keys, .. } => {
                 if let Some(to) = keys.get(&urgent.key) {

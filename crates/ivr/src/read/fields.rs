@@ -246,7 +246,7 @@ impl<'d, 't, 'x> Fields<'d, 't, 'x> {
         let table = self.table(key, value)?;
         let mut fields = Fields::new("`urgent`", value.span(), table, self.defects);
         let pressed = fields.required("key", "\"0\"", Fields::phone_key);
-        let to = fields.required("to", "the step of the urgent queue", Fields::name);
+        let to = fields.required("to", "\"A STEP\" with the urgent queue", Fields::name);
         fields.finish();
         Some(Urgent { key: pressed?, to: to? })
     }

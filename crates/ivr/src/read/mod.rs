@@ -45,12 +45,10 @@ impl Script {
             return Err(defects.sorted());
         }
         let (table, faults) = DeTable::parse_recoverable(text);
-        for fault in &faults {
-            defects.add(
-                fault.span().unwrap_or(0..0),
-                format!("this is not TOML: {}", fault.message()),
-                "mend it first",
-            );
+        // The first fault of the notation draws others behind it that are none.
+        if let Some(fault) = faults.first() {
+            let what = format!("this is not TOML: {}", fault.message());
+            defects.add(fault.span().unwrap_or(0..0), what, "mend it, then the rest is read");
         }
         if !defects.is_empty() {
             return Err(defects.sorted());
@@ -68,6 +66,7 @@ impl Script {
 
 /// What the header says, as steps need it.
 pub(crate) struct Header {
+    pub(crate) purpose: Option<Purpose>,
     pub(crate) human: Option<Name>,
 }
 
@@ -92,14 +91,14 @@ fn script(file: &str, text: &str, table: &DeTable<'_>, defects: &mut Defects<'_>
         head.optional("urgent", Fields::urgent)
     };
     let human = if line {
-        head.required("human", "the step of callers whom the script cannot help", Fields::name)
+        head.required("human", "\"A STEP\", for callers whom the script cannot help", Fields::name)
     } else {
         head.optional("human", Fields::name)
     };
     let endings = head.optional("endings", Fields::names).unwrap_or_default();
     let tables = head.required("step", "tables [step.NAME]", Fields::table);
     head.finish();
-    let header = Header { human: human.clone() };
+    let header = Header { purpose, human: human.clone() };
     let (steps, headings) = steps(tables?, &header, defects);
     // Every heading is known, also of a step that could not be read: references can be judged all the same.
     references(&steps, &headings, start.as_ref(), urgent.as_ref(), human.as_ref(), defects);

@@ -4,13 +4,34 @@ use super::Header;
 use super::fields::Fields;
 use crate::defect::{Defects, suggest};
 use crate::run::PRIORITY_NORMAL;
-use crate::script::{Asks, Name, Step};
+use crate::script::{Asks, Name, Purpose, Step};
 use core::ops::Range;
 use toml::de::DeTable;
 
 /// What a step can do.
 const VERBS: [&str; 10] =
     ["say", "menu", "language", "collect", "status", "queue", "forward", "hang_up", "silent", "loop"];
+/// What belongs to a verb: such a key is no misspelt verb.
+const COMPANIONS: [&str; 18] = [
+    "after",
+    "again",
+    "digits",
+    "digits_min",
+    "keys",
+    "languages",
+    "no_key",
+    "notice",
+    "on_failure",
+    "otherwise",
+    "priority",
+    "terminator",
+    "then",
+    "topic",
+    "tries",
+    "unknown",
+    "wait_s",
+    "wrong_key",
+];
 /// How often a question is heard where the script does not say.
 const TRIES_DEFAULT: u8 = 3;
 /// How often a question may be heard at most.
@@ -34,7 +55,8 @@ pub(super) fn read<'t>(
     defects: &mut Defects<'_>,
 ) -> Option<Step> {
     let mut fields = Fields::new(format!("step `{name}`"), span.clone(), table, defects);
-    let verbs: Vec<&'static str> = VERBS.into_iter().filter(|v| fields.has(v)).collect();
+    let mut verbs: Vec<&'static str> = VERBS.into_iter().filter(|v| fields.has(v)).collect();
+    verbs.sort_by_key(|verb| fields.key_span(verb).start);
     match verbs.as_slice() {
         [verb] => {
             let step = of_verb(verb, &mut fields, header);
@@ -58,7 +80,7 @@ pub(super) fn read<'t>(
 }
 
 fn no_verb(name: &str, heading: Range<usize>, fields: &mut StepFields<'_, '_, '_>) {
-    let misspelt = fields.keys().find_map(|(key, span)| {
+    let misspelt = fields.keys().filter(|(key, _)| !COMPANIONS.contains(key)).find_map(|(key, span)| {
         let instead = suggest(key, VERBS);
         instead.starts_with("did you").then_some((span, instead))
     });
@@ -76,7 +98,7 @@ fn of_verb(verb: &str, f: &mut StepFields<'_, '_, '_>, header: &Header) -> Optio
         "queue" => queue(f),
         "forward" => forward(f),
         "hang_up" => {
-            let ending = f.required("hang_up", "the name of an ending", Fields::name);
+            let ending = f.required("hang_up", "\"AN ENDING\"", Fields::name);
             let after = f.optional("after", Fields::names).unwrap_or_default();
             Some(Step::HangUp { ending: ending?, after })
         }
@@ -165,7 +187,7 @@ fn status(f: &mut StepFields<'_, '_, '_>, header: &Header) -> Option<Step> {
 }
 
 fn queue(f: &mut StepFields<'_, '_, '_>) -> Option<Step> {
-    let queue = f.required("queue", "the name of a queue", Fields::name);
+    let queue = f.required("queue", "\"A QUEUE\"", Fields::name);
     let topic = f.optional("topic", Fields::name).map(|n| n.text);
     let priority = f.small("priority", 0..=PRIORITY_MAX, PRIORITY_NORMAL);
     let notice = f.optional("notice", Fields::names).unwrap_or_default();
@@ -190,19 +212,20 @@ fn asks(f: &mut StepFields<'_, '_, '_>, header: &Header) -> Option<Asks> {
 
 /// Where a caller goes whom this step cannot help: the header's `human` where the step does not say.
 fn otherwise(f: &mut StepFields<'_, '_, '_>, header: &Header) -> Option<Name> {
-    match &header.human {
-        Some(human) if !f.has("otherwise") => {
-            f.optional("otherwise", Fields::name);
-            Some(human.clone())
-        }
-        _ => target(f, "otherwise"),
+    let own = f.optional("otherwise", Fields::name);
+    if f.has("otherwise") {
+        return own;
+    }
+    match header.purpose {
+        Some(Purpose::Measuring) if header.human.is_none() => target(f, "otherwise"),
+        _ => header.human.clone(), // where it is missing, the header was told of it
     }
 }
 
 fn prompts(f: &mut StepFields<'_, '_, '_>, key: &'static str) -> Option<Vec<Name>> {
-    f.required(key, "the name of a prompt", Fields::names)
+    f.required(key, "\"A PROMPT\"", Fields::names)
 }
 
 fn target(f: &mut StepFields<'_, '_, '_>, key: &'static str) -> Option<Name> {
-    f.required(key, "the name of a step", Fields::name)
+    f.required(key, "\"A STEP\"", Fields::name)
 }
