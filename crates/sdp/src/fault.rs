@@ -1,50 +1,74 @@
-//! Why a description is of no use. The peer is guilty of every one of them but the last.
+//! What can be wrong with a peer's description, or with the moment it comes.
 
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
-/// A fault of offer/answer.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Why a body could not be read or agreed upon. Lines are counted from 1; no text of the peer is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Fault {
-    /// Longer than [`crate::BYTES_MAX`] or with more media than [`crate::MEDIA_MAX`].
-    TooLarge,
-    /// A line that cannot be read.
+    /// Peer: the body is larger than [`BODY_BYTES_MAX`](crate::BODY_BYTES_MAX).
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Peer: more m= lines than [`MEDIA_MAX`](crate::MEDIA_MAX).
+    TooManyMedia,
+    /// Peer: a line that the rest hangs on cannot be read (v=, o=, c=, m=, or no `x=` at all).
     Malformed {
-        /// Its number, from 1.
+        /// Where.
         line: usize,
-        /// What should be there.
-        expected: &'static str,
     },
-    /// The peer has no audio to agree on.
+    /// Peer: no audio stream that is switched on (RFC 3264 section 6: port 0 refuses).
     NoAudio,
-    /// The peer speaks no codec of ours: answer 488.
+    /// Peer: the audio is neither RTP/AVP nor RTP/AVPF: it asks for encryption or for something else.
+    NoCommonProtocol,
+    /// Peer: no codec of ours.
     NoCommonCodec,
-    /// An answer has not as many media lines as the offer (RFC 3264 section 6).
-    MediaCount {
-        /// Lines of our offer.
-        offered: usize,
-        /// Lines of the answer.
-        answered: usize,
-    },
-    /// The connection address is a host name; packets go to addresses only.
-    NotAnAddress,
-    /// Ours: an answer came although nothing was offered.
-    NothingOffered,
+    /// Peer: c= names a host where an address is needed; names are not looked up here.
+    HostName,
+    /// Peer: no c= line covers the audio stream (RFC 8866 section 5.7).
+    NoConnection,
+    /// Peer: the address cannot be talked to: multicast, or IPv6 where we have IPv4, or the reverse.
+    Unreachable,
+    /// Peer: it offers while our own offer waits for an answer (RFC 3261 section 14.2: 491).
+    OfferPending,
+    /// Us: an answer was handed in though nothing was offered.
+    NoOffer,
+}
+
+impl Fault {
+    /// The SIP status to refuse with (RFC 3261 section 21.4).
+    pub const fn status(self) -> u16 {
+        match self {
+            Fault::TooLarge { .. } | Fault::TooManyMedia => 413,
+            Fault::Malformed { .. } => 400,
+            Fault::OfferPending => 491,
+            Fault::NoOffer => 500,
+            Fault::NoAudio
+            | Fault::NoCommonProtocol
+            | Fault::NoCommonCodec
+            | Fault::HostName
+            | Fault::NoConnection
+            | Fault::Unreachable => 488,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::TooLarge => f.write_str("the peer's SDP is too large"),
-            Fault::Malformed { line, expected } => {
-                write!(f, "the peer's SDP cannot be read at line {line}: expected {expected}")
-            }
-            Fault::NoAudio => f.write_str("the peer's SDP has no audio"),
-            Fault::NoCommonCodec => f.write_str("the peer speaks none of our codecs"),
-            Fault::MediaCount { offered, answered } => {
-                write!(f, "the peer answered {answered} media lines where {offered} were offered")
-            }
-            Fault::NotAnAddress => f.write_str("the peer's SDP names a host where an IP address is due"),
-            Fault::NothingOffered => f.write_str("an SDP answer came although nothing was offered"),
+            Fault::TooLarge { bytes } => write!(f, "peer's SDP is too large: {bytes} bytes"),
+            Fault::TooManyMedia => f.write_str("peer's SDP has too many m= lines"),
+            Fault::Malformed { line } => write!(f, "peer's SDP cannot be read at line {line}"),
+            Fault::NoAudio => f.write_str("peer has no audio stream switched on"),
+            Fault::NoCommonProtocol => f.write_str("peer's audio is not plain RTP"),
+            Fault::NoCommonCodec => f.write_str("peer has no codec of ours"),
+            Fault::HostName => f.write_str("peer's c= line has a host name instead of an address"),
+            Fault::NoConnection => f.write_str("peer's SDP has no c= line for its audio"),
+            Fault::Unreachable => f.write_str("peer's audio address cannot be reached from ours"),
+            Fault::OfferPending => f.write_str("peer offers while our own offer is open"),
+            Fault::NoOffer => f.write_str("an answer came though we offered nothing"),
         }
     }
 }

@@ -1,23 +1,29 @@
-//! Session descriptions (RFC 8866) as text and as a model, and the offer/answer machine of RFC 3264: what each side
-//! wants to hear, in which codec, where.
+//! SDP text and model (RFC 8866), and offer/answer (RFC 3264) as one machine: [`Negotiator`].
 //!
-//! *Invariant:* no sockets and no codec code: a codec is a name and a clock here.
+//! A body of bytes becomes a [`SessionDescription`] or a typed [`Fault`]; a negotiator turns descriptions into what
+//! a media leg needs to know: [`Negotiated`].
+//!
+//! *Invariant:* no sockets, no codecs' code: a codec is a name and a payload type here.
 #![forbid(unsafe_code)]
 
 mod codec;
+mod description;
+mod direction;
 mod fault;
-mod model;
 mod negotiator;
-mod read;
-mod stream;
-mod write;
+mod offered;
+mod parse;
+mod terms;
 
-pub use codec::{Capabilities, Codec, Direction};
+pub use codec::Codec;
+pub use description::{Attribute, Connection, MediaDescription, Origin, SessionDescription};
+pub use direction::Direction;
 pub use fault::Fault;
-pub use model::{Attribute, Connection, MediaDescription, Origin, SessionDescription};
-pub use negotiator::{Local, Negotiated, Negotiator};
+pub use negotiator::Negotiator;
+pub use terms::{Capabilities, Local, Negotiated};
 
-/// Longest description read, in bytes.
-pub const BYTES_MAX: usize = 65_536;
-/// Most media lines read.
+/// Largest body read, in bytes. A larger one is [`Fault::TooLarge`].
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Most m= lines read. More are [`Fault::TooManyMedia`].
 pub const MEDIA_MAX: usize = 32;

@@ -1,288 +1,331 @@
-//! The offer/answer machine of one dialog (RFC 3264): media lines keep their order and count, unknown media are
-//! refused in place, and our description gets a new version only when it changes.
+//! Offer/answer of one dialog (RFC 3264) for one audio stream, as plain data.
+//!
+//! Lines of m= keep their order and count for the dialog's life; what is not our audio is refused in place.
+//! A fault leaves everything as it was before.
 
-use crate::model::{Attribute, Connection, MediaDescription, Origin, SessionDescription};
-use crate::stream::{Stream, is_live_audio};
-use crate::{Capabilities, Codec, Direction, Fault};
+use crate::offered::{PTIME_MS, Stream, choose, is_audio, is_plain_rtp};
+use crate::{
+    Attribute, Capabilities, Codec, Connection, Direction, Fault, Local, MediaDescription, Negotiated,
+    Origin, SessionDescription,
+};
+use core::fmt;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-/// Payload type of our own RFC 4733 events.
-const TELEPHONE_EVENT: u8 = 101;
-/// Packet times we send, in milliseconds.
-const PTIME_MS: core::ops::RangeInclusive<u16> = 10..=60;
-/// What a peer gets that names no packet time.
-const PTIME_MS_DEFAULT: u16 = 20;
-
-/// Our side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Local {
-    /// Where we want to hear.
-    pub address: SocketAddr,
-    /// Our `o=` session id.
-    pub session_id: u64,
-}
-
-/// What was agreed, as the media path needs it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Negotiated {
-    /// Where the peer wants to hear.
-    pub remote: SocketAddr,
-    /// Where it wants RTCP.
-    pub remote_rtcp: SocketAddr,
-    /// The codec, both ways.
-    pub codec: Codec,
-    /// What the peer wants this codec to be called.
-    pub send_payload_type: u8,
-    /// What we wanted it to be called.
-    pub receive_payload_type: u8,
-    /// Digits to the peer; `None`: it takes none as events.
-    pub send_telephone_event: Option<u8>,
-    /// Digits from the peer.
-    pub receive_telephone_event: Option<u8>,
-    /// How long a packet to the peer lasts, 10 to 60 ms in steps of 10.
-    pub send_ptime_ms: u16,
-    /// Ours: whether we send, whether we hear.
-    pub direction: Direction,
-    /// RTP and RTCP share the port.
-    pub rtcp_mux: bool,
-}
-
-/// One dialog's machine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The offer/answer machine of one dialog.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negotiator {
     capabilities: Capabilities,
     local: Local,
     version: u64,
-    last_text: Option<String>,
-    /// The direction we offered and have no answer for.
-    offered: Option<Direction>,
-    /// Kinds, protocols and formats of the media lines, so that later offers keep them.
-    lines: Vec<(String, String, String)>,
-    /// Which of the lines is our audio.
+    /// Our last description, to see whether the next differs.
+    said: String,
+    /// The m= lines of the dialog; `lines[audio]` is ours.
+    lines: Vec<Line>,
     audio: usize,
-    /// Payload types that the peer chose for a codec of ours: kept in later offers.
-    receive: Option<(u8, Codec, Option<u8>)>,
+    types: PayloadTypes,
+    offered: Option<Offered>,
     current: Option<Negotiated>,
 }
 
+/// One m= line as it must appear in every description from now on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    media: String,
+    protocol: String,
+    format: String,
+}
+
+/// An offer of ours.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Offered {
+    direction: Direction,
+    /// No answer yet. A provisional answer may be followed by a final one that differs (FEATURES T13).
+    open: bool,
+    /// What held before, should the offer be refused.
+    before: Option<Negotiated>,
+}
+
+/// What our side of the dialog calls what. A number never changes its meaning within a dialog (RFC 3264 section
+/// 8.3.2), so an offer of ours repeats what an answer of ours took over from the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct PayloadTypes {
+    pcma: u8,
+    pcmu: u8,
+    telephone_event: u8,
+}
+
 impl Negotiator {
-    /// A machine that has agreed on nothing yet.
+    /// A machine for a new dialog.
     pub fn new(capabilities: Capabilities, local: Local) -> Self {
+        let audio = Line { media: "audio".into(), protocol: "RTP/AVP".into(), format: "0".into() };
         Negotiator {
             capabilities,
             local,
             version: 1,
-            last_text: None,
-            offered: None,
-            lines: Vec::new(),
+            said: String::new(),
+            lines: vec![audio],
             audio: 0,
-            receive: None,
+            types: PayloadTypes { pcma: 8, pcmu: 0, telephone_event: 101 },
+            offered: None,
             current: None,
         }
     }
 
-    /// We want to hear elsewhere from the next offer or answer on.
+    /// Our side moves; said in the next offer or answer.
     pub fn set_local(&mut self, local: Local) {
-        self.local.address = local.address;
+        self.local = local;
     }
 
-    /// What was agreed last.
+    /// What holds now.
     pub fn current(&self) -> Option<&Negotiated> {
         self.current.as_ref()
     }
 
-    /// Our offer.
+    /// Our offer, for the first time or anew. Replaces an offer of ours that is still open.
     pub fn offer(&mut self, direction: Direction) -> String {
-        if self.lines.is_empty() {
-            self.lines.push(("audio".into(), "RTP/AVP".into(), String::new()));
-            self.audio = 0;
-        }
-        self.offered = Some(direction);
-        let codecs: Vec<(u8, Codec)> = match self.receive {
-            Some((pt, codec, _)) => {
-                let others = self.capabilities.codecs.iter().filter(|c| **c != codec);
-                core::iter::once((pt, codec)).chain(others.map(|c| (c.payload_type(), *c))).collect()
-            }
-            None => self.capabilities.codecs.iter().map(|c| (c.payload_type(), *c)).collect(),
+        let formats = self.offer_codecs().into_iter().map(|codec| (codec, self.types.of(codec))).collect();
+        let event = self.capabilities.telephone_event.then_some(self.types.telephone_event);
+        let before = match self.offered.take() {
+            Some(open) if open.open => open.before,
+            _ => self.current.clone(),
         };
-        let event = match self.receive {
-            Some((_, _, event)) => event,
-            None => self.capabilities.telephone_event.then_some(TELEPHONE_EVENT),
-        };
-        let audio = self.audio_line(&codecs, event, direction, false);
-        self.describe(audio)
+        self.offered = Some(Offered { direction, open: true, before });
+        let audio = self.audio_line(formats, event, direction, self.capabilities.rtcp_mux);
+        self.say(audio)
     }
 
-    /// The peer refused our offer, or it was overtaken: what was agreed before stands.
-    pub fn reset_offer(&mut self) {
-        self.offered = None;
-    }
-
-    /// The peer's offer gets our answer.
+    /// Takes the peer's offer and gives our answer; `want` is the most that we would do.
     ///
     /// # Errors
-    /// The peer's fault; what was agreed before stands. [`Fault::NoCommonCodec`] and [`Fault::NoAudio`] are a 488.
+    /// [`Fault::OfferPending`] while an offer of ours is open; else what is wrong with the peer's, see [`Fault`].
     pub fn answer_to(&mut self, offer: &[u8], want: Direction) -> Result<(String, Negotiated), Fault> {
-        let theirs = SessionDescription::parse(offer)?;
-        let audio = theirs.media.iter().position(is_live_audio).ok_or(Fault::NoAudio)?;
-        let media = theirs.media.get(audio).ok_or(Fault::NoAudio)?;
-        let stream = Stream::read(&theirs, media)?;
-        let (pt, codec) = self.best(&stream).ok_or(Fault::NoCommonCodec)?;
+        if self.offered.as_ref().is_some_and(|offered| offered.open) {
+            return Err(Fault::OfferPending);
+        }
+        let description = SessionDescription::parse(offer)?;
+        let used = self.current.is_some().then_some(self.audio);
+        let index = choose(&description, &self.capabilities, used)?;
+        let media = description.media.get(index).ok_or(Fault::NoAudio)?;
+        let stream = Stream::read(&description, media)?;
+        let ours = self.capabilities.codecs.iter();
+        let (codec, payload_type) = ours
+            .filter_map(|codec| stream.codecs.iter().find(|(theirs, _)| theirs == codec))
+            .next()
+            .copied()
+            .ok_or(Fault::NoCommonCodec)?;
         let event = stream.telephone_event.filter(|_| self.capabilities.telephone_event);
-        let direction = want.and(stream.direction.reversed());
-        let agreed = self.agree(&stream, codec, pt, pt, event, event, direction);
+        let terms =
+            Terms { codec, send: payload_type, receive: payload_type, events: event.map(|pt| (pt, pt)) };
+        let agreed = self.agree(&stream, &terms, want)?;
+
+        self.types.learn(codec, payload_type, event);
+        self.lines = description.media.iter().map(Line::of).collect();
+        self.audio = index;
         self.offered = None;
-        self.lines =
-            theirs.media.iter().map(|m| (m.kind.clone(), m.protocol.clone(), m.formats.join(" "))).collect();
-        self.audio = audio;
-        self.receive = Some((pt, codec, event));
-        let line = self.audio_line(&[(pt, codec)], event, direction, stream.rtcp_mux);
-        let text = self.describe(line);
         self.current = Some(agreed.clone());
-        Ok((text, agreed))
+        let line = self.audio_line(vec![(codec, payload_type)], event, agreed.direction, agreed.rtcp_mux);
+        Ok((self.say(line), agreed))
     }
 
-    /// The peer's answer to our offer.
+    /// Takes the peer's answer to our offer. May be called again for the same offer: the final answer after a
+    /// provisional one wins (FEATURES T13).
     ///
     /// # Errors
-    /// The peer's fault; what was agreed before stands. [`Fault::NothingOffered`] is ours.
+    /// [`Fault::NoOffer`] when we offered nothing; else what is wrong with the answer, see [`Fault`].
     pub fn accept(&mut self, answer: &[u8]) -> Result<Negotiated, Fault> {
-        let wanted = self.offered.ok_or(Fault::NothingOffered)?;
-        let theirs = SessionDescription::parse(answer)?;
-        if theirs.media.len() != self.lines.len() {
-            return Err(Fault::MediaCount { offered: self.lines.len(), answered: theirs.media.len() });
+        let direction = self.offered.as_ref().ok_or(Fault::NoOffer)?.direction;
+        let description = SessionDescription::parse(answer)?;
+        let media = description.media.get(self.audio).filter(|m| is_audio(m)).ok_or(Fault::NoAudio)?;
+        if !is_plain_rtp(media) {
+            return Err(Fault::NoCommonProtocol);
         }
-        let media = theirs.media.get(self.audio).filter(|m| is_live_audio(m)).ok_or(Fault::NoAudio)?;
-        let stream = Stream::read(&theirs, media)?;
-        // An answer lists what the peer will speak and hear, its first choice first (RFC 3264 section 6.1).
-        let (pt, codec) = stream
-            .codecs
-            .iter()
-            .copied()
-            .find(|(_, c)| self.capabilities.codecs.contains(c))
-            .ok_or(Fault::NoCommonCodec)?;
-        let (receive, our_event) = match self.receive {
-            Some((own, c, event)) if c == codec => (own, event),
-            Some((_, _, event)) => (codec.payload_type(), event),
-            None => (codec.payload_type(), self.capabilities.telephone_event.then_some(TELEPHONE_EVENT)),
-        };
-        let send_event = stream.telephone_event;
-        let receive_event = our_event.filter(|_| send_event.is_some());
-        let direction = wanted.and(stream.direction.reversed());
-        let agreed = self.agree(&stream, codec, pt, receive, send_event, receive_event, direction);
-        self.offered = None;
-        self.receive = Some((receive, codec, our_event));
+        let stream = Stream::read(&description, media)?;
+        let ours = &self.capabilities.codecs;
+        // RFC 3264 section 6.1: the answer's order is the answerer's preference.
+        let known = stream.codecs.iter().find(|(codec, _)| ours.contains(codec));
+        let (codec, send) = known.copied().ok_or(Fault::NoCommonCodec)?;
+        let event = stream.telephone_event.filter(|_| self.capabilities.telephone_event);
+        let events = event.map(|send| (send, self.types.telephone_event));
+        let terms = Terms { codec, send, receive: self.types.of(codec), events };
+        let agreed = self.agree(&stream, &terms, direction)?;
+
+        if let Some(offered) = &mut self.offered {
+            offered.open = false;
+        }
         self.current = Some(agreed.clone());
         Ok(agreed)
     }
 
-    /// Our best codec that the peer speaks, under the name it gave it.
-    fn best(&self, stream: &Stream) -> Option<(u8, Codec)> {
-        self.capabilities.codecs.iter().find_map(|c| stream.codecs.iter().copied().find(|(_, s)| s == c))
+    /// Our offer was refused (RFC 3264 section 8): what held before it holds on.
+    pub fn reset_offer(&mut self) {
+        if let Some(offered) = self.offered.take() {
+            self.current = offered.before;
+        }
     }
 
-    #[allow(clippy::too_many_arguments)] // the words of one sentence, each used once
-    fn agree(
-        &self,
-        stream: &Stream,
-        codec: Codec,
-        send: u8,
-        receive: u8,
-        send_event: Option<u8>,
-        receive_event: Option<u8>,
-        direction: Direction,
-    ) -> Negotiated {
-        let asked = stream.ptime_ms.unwrap_or(PTIME_MS_DEFAULT);
-        let ptime = asked.clamp(*PTIME_MS.start(), *PTIME_MS.end()) / 10 * 10;
-        Negotiated {
-            remote: stream.remote,
-            remote_rtcp: if stream.rtcp_mux { stream.remote } else { stream.rtcp },
-            codec,
-            send_payload_type: send,
-            receive_payload_type: receive,
-            send_telephone_event: send_event,
-            receive_telephone_event: receive_event,
-            send_ptime_ms: ptime,
-            direction,
-            rtcp_mux: stream.rtcp_mux,
+    /// The codec in use first, lest a re-offer switch it for nothing.
+    fn offer_codecs(&self) -> Vec<Codec> {
+        let mut codecs = self.capabilities.codecs.clone();
+        let used = self.current.as_ref().map(|current| current.codec);
+        codecs.sort_by_key(|codec| Some(*codec) != used);
+        codecs
+    }
+
+    fn agree(&self, stream: &Stream, terms: &Terms, want: Direction) -> Result<Negotiated, Fault> {
+        let local = self.local.address.ip().to_canonical();
+        if stream.address.is_some_and(|ip| ip.is_ipv4() != local.is_ipv4()) {
+            return Err(Fault::Unreachable);
         }
+        let rtcp_mux = stream.rtcp_mux && self.capabilities.rtcp_mux;
+        // Old-style hold hides the address; the one that held so far is the better guess at where the peer is.
+        let known = self.current.as_ref().map(|current| current.remote.ip());
+        let unspecified = || IpAddr::from(core::net::Ipv4Addr::UNSPECIFIED);
+        let ip = stream.address.or(known).unwrap_or_else(unspecified);
+        let remote = SocketAddr::new(ip, stream.port);
+        let rtcp_ip = stream.rtcp_address.filter(|rtcp| rtcp.is_ipv4() == ip.is_ipv4()).unwrap_or(ip);
+        Ok(Negotiated {
+            remote,
+            remote_rtcp: if rtcp_mux { remote } else { SocketAddr::new(rtcp_ip, stream.rtcp_port) },
+            codec: terms.codec,
+            send_payload_type: terms.send,
+            receive_payload_type: terms.receive,
+            send_telephone_event: terms.events.map(|(send, _)| send),
+            receive_telephone_event: terms.events.map(|(_, receive)| receive),
+            send_ptime_ms: stream
+                .ptime_ms
+                .unwrap_or_else(|| self.capabilities.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end())),
+            direction: stream.direction.reversed().and(want),
+            rtcp_mux,
+        })
     }
 
     fn audio_line(
         &self,
-        codecs: &[(u8, Codec)],
+        codecs: Vec<(Codec, u8)>,
         event: Option<u8>,
         direction: Direction,
         rtcp_mux: bool,
     ) -> MediaDescription {
-        let mut formats: Vec<String> = codecs.iter().map(|(pt, _)| pt.to_string()).collect();
-        let mut attributes: Vec<Attribute> = codecs
-            .iter()
-            .map(|(pt, c)| Attribute::new("rtpmap", format!("{pt} {}/{}", c.name(), c.clock_hz())))
-            .collect();
-        if let Some(event) = event {
-            formats.push(event.to_string());
-            attributes.push(Attribute::new("rtpmap", format!("{event} telephone-event/8000")));
-            attributes.push(Attribute::new("fmtp", format!("{event} 0-15")));
+        let mut attributes = Vec::with_capacity(8);
+        for (codec, pt) in &codecs {
+            attributes.push(Attribute::new("rtpmap", format_args!("{pt} {codec}/{}", codec.clock_hz())));
         }
-        attributes.push(Attribute::new("ptime", self.capabilities.ptime_ms.to_string()));
+        if let Some(pt) = event {
+            attributes.push(Attribute::new("rtpmap", format_args!("{pt} telephone-event/8000")));
+            attributes.push(Attribute::new("fmtp", format_args!("{pt} 0-15")));
+        }
+        attributes.push(Attribute::new("ptime", self.capabilities.ptime_ms));
         if rtcp_mux {
             attributes.push(Attribute::flag("rtcp-mux"));
         }
         attributes.push(Attribute::flag(direction.name()));
-        let protocol = self.lines.get(self.audio).map_or_else(|| "RTP/AVP".into(), |l| l.1.clone());
+        let types = codecs.iter().map(|(_, pt)| *pt).chain(event);
         MediaDescription {
-            kind: "audio".into(),
+            media: "audio".into(),
             port: self.local.address.port(),
-            protocol,
-            formats,
+            protocol: self.lines.get(self.audio).map_or("RTP/AVP", |line| &line.protocol).into(),
+            formats: types.map(|pt| pt.to_string()).collect(),
             connection: None,
             attributes,
         }
     }
 
-    /// The whole description: our audio in its place, every other line refused.
-    fn describe(&mut self, audio: MediaDescription) -> String {
-        let media = self
-            .lines
-            .iter()
-            .enumerate()
-            .map(|(n, (kind, protocol, formats))| {
-                if n == self.audio {
-                    return audio.clone();
-                }
-                MediaDescription {
-                    kind: kind.clone(),
-                    port: 0,
-                    protocol: protocol.clone(),
-                    formats: formats.split_whitespace().map(str::to_owned).collect(),
-                    connection: None,
-                    attributes: Vec::new(),
-                }
-            })
-            .collect();
+    /// Prints our description around `audio`; the version rises if and only if it differs from the last one.
+    fn say(&mut self, audio: MediaDescription) -> String {
+        let mut media: Vec<MediaDescription> = self.lines.iter().map(Line::refused).collect();
+        if let Some(line) = media.get_mut(self.audio) {
+            *line = audio;
+        }
+        let connection = Connection::Ip(self.local.address.ip());
         let mut description = SessionDescription {
             origin: Origin {
                 username: "-".into(),
                 session_id: self.local.session_id.to_string(),
                 version: self.version.to_string(),
-                address: self.local.address.ip().to_string(),
+                address: connection.to_string(),
             },
             name: "-".into(),
-            connection: Some(Connection::Address(self.local.address.ip())),
+            connection: Some(connection),
+            timing: "0 0".into(),
             attributes: Vec::new(),
             media,
         };
-        let text = description.to_string();
-        if self.last_text.as_ref().is_some_and(|last| *last != text) {
-            self.version += 1;
+        let mut text = description.to_string();
+        if !self.said.is_empty() && self.said != text {
+            self.version = self.version.saturating_add(1);
             description.origin.version = self.version.to_string();
-            let text = description.to_string();
-            self.last_text = Some(text.clone());
-            return text;
+            text = description.to_string();
         }
-        self.last_text = Some(text.clone());
+        text.clone_into(&mut self.said);
         text
+    }
+}
+
+/// Payload types both ways, before they are put beside addresses.
+struct Terms {
+    codec: Codec,
+    send: u8,
+    receive: u8,
+    /// Theirs, ours.
+    events: Option<(u8, u8)>,
+}
+
+impl Line {
+    fn of(media: &MediaDescription) -> Line {
+        let format = media.formats.first().cloned().unwrap_or_else(|| "0".into());
+        Line { media: media.media.clone(), protocol: media.protocol.clone(), format }
+    }
+
+    /// RFC 3264 section 6: port 0, and a format only because the grammar wants one.
+    fn refused(&self) -> MediaDescription {
+        MediaDescription {
+            media: self.media.clone(),
+            port: 0,
+            protocol: self.protocol.clone(),
+            formats: vec![self.format.clone()],
+            ..MediaDescription::default()
+        }
+    }
+}
+
+impl PayloadTypes {
+    fn of(self, codec: Codec) -> u8 {
+        match codec {
+            Codec::Pcma => self.pcma,
+            Codec::Pcmu => self.pcmu,
+        }
+    }
+
+    /// Takes over the peer's numbers; whatever else of ours had one of them moves to a free dynamic one.
+    fn learn(&mut self, codec: Codec, payload_type: u8, event: Option<u8>) {
+        let other = match codec {
+            Codec::Pcma => &mut self.pcmu,
+            Codec::Pcmu => &mut self.pcma,
+        };
+        let free = |taken: [u8; 3]| (96..=127).find(|pt| !taken.contains(pt)).unwrap_or(96);
+        let new_event = event.unwrap_or(self.telephone_event);
+        if *other == payload_type || *other == new_event {
+            *other = free([payload_type, new_event, *other]);
+        }
+        let other = *other;
+        self.telephone_event =
+            if new_event == payload_type { free([payload_type, other, new_event]) } else { new_event };
+        match codec {
+            Codec::Pcma => self.pcma = payload_type,
+            Codec::Pcmu => self.pcmu = payload_type,
+        }
+    }
+}
+
+/// Prints no address and no text of a peer.
+impl fmt::Debug for Negotiator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiator")
+            .field("version", &self.version)
+            .field("media_lines", &self.lines.len())
+            .field("offer_open", &self.offered.as_ref().is_some_and(|offered| offered.open))
+            .field("current", &self.current)
+            .finish_non_exhaustive()
     }
 }

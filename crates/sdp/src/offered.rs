@@ -1,0 +1,158 @@
+//! What a peer's description says of its audio: which stream is ours to talk on, and its terms.
+
+use crate::{Capabilities, Codec, Connection, Direction, Fault, MediaDescription, SessionDescription};
+use core::str::FromStr;
+use std::net::IpAddr;
+
+/// Largest payload type there is: seven bits (RFC 3550 section 5.1).
+const PAYLOAD_TYPE_MAX: u8 = 127;
+
+/// Shortest and longest packet of sound we send, in milliseconds, whatever a peer asks for.
+pub(crate) const PTIME_MS: core::ops::RangeInclusive<u16> = 10..=60;
+
+/// The peer's audio stream as it described it.
+pub(crate) struct Stream {
+    /// Where it listens; `None` is hold in the old spelling, c=0.0.0.0 (RFC 3264 section 8.4).
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) rtcp_port: u16,
+    pub(crate) rtcp_address: Option<IpAddr>,
+    pub(crate) rtcp_mux: bool,
+    /// Codecs with their payload types, in the peer's order.
+    pub(crate) codecs: Vec<(Codec, u8)>,
+    pub(crate) telephone_event: Option<u8>,
+    /// Already within [`PTIME_MS`].
+    pub(crate) ptime_ms: Option<u16>,
+    /// As the peer sees it, hold in every spelling understood.
+    pub(crate) direction: Direction,
+}
+
+/// The index of the stream to talk on: `used` so far if it still will do, else the first that will.
+pub(crate) fn choose(
+    description: &SessionDescription,
+    capabilities: &Capabilities,
+    used: Option<usize>,
+) -> Result<usize, Fault> {
+    let audio = || description.media.iter().enumerate().filter(|(_, media)| is_audio(media));
+    let plain = || audio().filter(|(_, media)| is_plain_rtp(media));
+    let common =
+        |media: &MediaDescription| codecs(media).iter().any(|(codec, _)| capabilities.codecs.contains(codec));
+    let mut fit = plain().filter(|(_, media)| common(media)).map(|(index, _)| index);
+    if audio().next().is_none() {
+        return Err(Fault::NoAudio);
+    }
+    if plain().next().is_none() {
+        return Err(Fault::NoCommonProtocol);
+    }
+    let first = fit.next().ok_or(Fault::NoCommonCodec)?;
+    Ok(used.filter(|used| fit.any(|index| index == *used)).unwrap_or(first))
+}
+
+/// An audio stream that is switched on.
+pub(crate) fn is_audio(media: &MediaDescription) -> bool {
+    media.media.eq_ignore_ascii_case("audio") && media.port != 0
+}
+
+/// RTP without encryption, with or without early RTCP feedback (RFC 4585), which may stay unused.
+pub(crate) fn is_plain_rtp(media: &MediaDescription) -> bool {
+    media.protocol.eq_ignore_ascii_case("RTP/AVP") || media.protocol.eq_ignore_ascii_case("RTP/AVPF")
+}
+
+impl Stream {
+    /// The terms of `media`, those of the session where it has none of its own.
+    pub(crate) fn read(description: &SessionDescription, media: &MediaDescription) -> Result<Stream, Fault> {
+        let address = match media.connection.as_ref().or(description.connection.as_ref()) {
+            None => return Err(Fault::NoConnection),
+            Some(Connection::Name(_)) => return Err(Fault::HostName),
+            Some(Connection::Ip(ip)) if ip.is_multicast() => return Err(Fault::Unreachable),
+            Some(Connection::Ip(ip)) => Some(ip.to_canonical()).filter(|ip| !ip.is_unspecified()),
+        };
+        let said = direction(media).or_else(|| first_direction(&description.attributes)).unwrap_or_default();
+        let codecs = codecs(media);
+        let (rtcp_port, rtcp_address) = rtcp(media);
+        Ok(Stream {
+            address,
+            port: media.port,
+            rtcp_port,
+            rtcp_address,
+            rtcp_mux: media.has("rtcp-mux"),
+            telephone_event: telephone_event(media).filter(|pt| codecs.iter().all(|(_, other)| other != pt)),
+            codecs,
+            ptime_ms: ptime_ms(media),
+            direction: if address.is_none() { said.and(Direction::SendOnly) } else { said },
+        })
+    }
+}
+
+fn direction(media: &MediaDescription) -> Option<Direction> {
+    first_direction(&media.attributes)
+}
+
+fn first_direction(attributes: &[crate::Attribute]) -> Option<Direction> {
+    attributes.iter().filter(|a| a.value.is_none()).find_map(|a| Direction::from_name(&a.name))
+}
+
+/// Payload types of the m= line, in order.
+fn payload_types(media: &MediaDescription) -> impl Iterator<Item = u8> {
+    media.formats.iter().filter_map(|f| f.parse().ok()).filter(|pt| *pt <= PAYLOAD_TYPE_MAX)
+}
+
+/// `name` and clock that an rtpmap gives to a payload type. Lines that cannot be read are as if they were not there.
+fn rtpmap(media: &MediaDescription, payload_type: u8) -> Option<(&str, u32)> {
+    media.values("rtpmap").find_map(|value| {
+        let (number, encoding) = value.split_once(char::is_whitespace)?;
+        if number.parse() != Ok(payload_type) {
+            return None;
+        }
+        let mut parts = encoding.trim().split('/');
+        let (name, clock_hz) = (parts.next()?, parts.next()?.trim().parse().ok()?);
+        // Channels, if said, must be one for voice; two would be another format under the same name.
+        let mono = parts.next().is_none_or(|channels| channels.trim() == "1");
+        Some(if mono { (name, clock_hz) } else { ("", clock_hz) })
+    })
+}
+
+fn codecs(media: &MediaDescription) -> Vec<(Codec, u8)> {
+    let codec = |pt| match rtpmap(media, pt) {
+        Some((name, clock_hz)) => Codec::from_name(name).filter(|codec| codec.clock_hz() == clock_hz),
+        None => Codec::from_payload_type(pt),
+    };
+    payload_types(media).filter_map(|pt| Some((codec(pt)?, pt))).collect()
+}
+
+/// Events on the 8 kHz clock only: they share the codec's clock (RFC 4733 section 2.1).
+fn telephone_event(media: &MediaDescription) -> Option<u8> {
+    let is_event =
+        |(name, clock_hz): (&str, u32)| name.eq_ignore_ascii_case("telephone-event") && clock_hz == 8_000;
+    payload_types(media).find(|pt| rtpmap(media, *pt).is_some_and(is_event))
+}
+
+/// `a=ptime` under `a=maxptime`, within our bounds and whole tens: frames of 10 ms are our grain.
+fn ptime_ms(media: &MediaDescription) -> Option<u16> {
+    let wish = number::<u16>(media, "ptime");
+    let limit = number::<u16>(media, "maxptime");
+    let ms = match (wish, limit) {
+        (None, None) => return None,
+        // A limit alone says no more than: not longer. 20 ms is the default of RFC 3551 section 4.2.
+        (wish, limit) => wish.unwrap_or(20).min(limit.unwrap_or(u16::MAX)),
+    };
+    Some(ms.clamp(*PTIME_MS.start(), *PTIME_MS.end()) / 10 * 10)
+}
+
+/// The leading number of an attribute; some peers write `20.0`. Zero says nothing.
+fn number<N: FromStr + PartialOrd + Default>(media: &MediaDescription, name: &str) -> Option<N> {
+    let value = media.values(name).next()?;
+    let digits = value.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok().filter(|n| *n > N::default())
+}
+
+/// Port and address of RTCP (RFC 3605), or one port above RTP.
+fn rtcp(media: &MediaDescription) -> (u16, Option<IpAddr>) {
+    match number(media, "rtcp") {
+        Some(port) => {
+            let address = media.values("rtcp").next().and_then(|v| v.split_whitespace().last()?.parse().ok());
+            (port, address.filter(|ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast()))
+        }
+        None => (media.port.saturating_add(1), None),
+    }
+}
