@@ -19,20 +19,20 @@ fn the_caller_listens_to_all_and_chooses_russian_and_legal_help() {
     check(
         &s,
         &expect![[r#"
-              0.0 [greeting]
-              0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-              8.0 [language]
-              8.0 > kk:language_menu ru:language_menu
-             12.1 < 2
-             12.1 key 2 in language
-             12.1 language ru
-             12.1 [topics]
-             12.1 > ru:topic_menu
-             14.2 < 1
-             14.2 key 1 in topics
-             14.2 [legal]
-             14.2 > ru:connecting
-             14.2 queue main ru legal priority 5
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            8.0 [language]
+            8.0 > kk:language_menu ru:language_menu
+            12.1 < 2
+            12.1 key 2 in language
+            12.1 language ru
+            12.1 [topics]
+            12.1 > ru:topic_menu
+            14.2 < 1
+            14.2 key 1 in topics
+            14.2 [legal]
+            14.2 > ru:connecting
+            14.2 queue main ru legal priority 5
         "#]],
     );
 }
@@ -72,19 +72,19 @@ fn a_caller_who_presses_nothing_gets_a_human_in_the_default_language() {
     check(
         &s,
         &expect![[r#"
-              0.0 [greeting]
-              0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-              8.0 [language]
-              8.0 > kk:language_menu ru:language_menu
-             17.0 … NoKey
-             17.0 > kk:no_key kk:language_menu ru:no_key ru:language_menu
-             30.0 … NoKey
-             30.0 > kk:no_key kk:language_menu ru:no_key ru:language_menu
-             43.0 … NoKey
-             43.0 language kk
-             43.0 [human]
-             43.0 > kk:connecting
-             43.0 queue main kk any topic priority 5
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            8.0 [language]
+            8.0 > kk:language_menu ru:language_menu
+            17.0 … NoKey
+            17.0 > kk:no_key kk:language_menu ru:no_key ru:language_menu
+            30.0 … NoKey
+            30.0 > kk:no_key kk:language_menu ru:no_key ru:language_menu
+            43.0 … NoKey
+            43.0 language kk
+            43.0 [human]
+            43.0 > kk:connecting
+            43.0 queue main kk any topic priority 5
         "#]],
     );
     assert!(!s.hung_up);
@@ -128,25 +128,25 @@ fn a_caller_who_is_lost_in_the_topics_gets_a_human_in_his_language() {
     check(
         &s,
         &expect![[r#"
-              0.0 [greeting]
-              0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-              0.1 < 2
-              0.1 hush
-              0.1 [language]
-              0.1 key 2 in language
-              0.1 language ru
-              0.1 [topics]
-              0.1 > ru:topic_menu
-              7.1 … NoKey
-              7.1 > ru:no_key ru:topic_menu
-              7.2 < 9
-              7.2 hush
-              7.2 key 9 in topics
-              7.2 > ru:wrong_key ru:topic_menu
-             16.2 … NoKey
-             16.2 [human]
-             16.2 > ru:connecting
-             16.2 queue main ru any topic priority 5
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            0.1 < 2
+            0.1 hush
+            0.1 [language]
+            0.1 key 2 in language
+            0.1 language ru
+            0.1 [topics]
+            0.1 > ru:topic_menu
+            7.1 … NoKey
+            7.1 > ru:no_key ru:topic_menu
+            7.2 < 9
+            7.2 hush
+            7.2 key 9 in topics
+            7.2 > ru:wrong_key ru:topic_menu
+            16.2 … NoKey
+            16.2 [human]
+            16.2 > ru:connecting
+            16.2 queue main ru any topic priority 5
         "#]],
     );
 }
@@ -210,72 +210,72 @@ fn unknown_numbers_are_asked_for_again_and_then_a_human_helps() {
     check(
         &s,
         &expect![[r#"
-              0.0 [greeting]
-              0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-              0.1 < 2
-              0.1 hush
-              0.1 [language]
-              0.1 key 2 in language
-              0.1 language ru
-              0.1 [topics]
-              0.1 > ru:topic_menu
-              0.2 < 4
-              0.2 hush
-              0.2 key 4 in topics
-              0.2 [appeal]
-              0.2 > ru:status_ask
-              2.3 < 2
-              2.4 < 0
-              2.5 < 2
-              2.6 < 6
-              2.7 < 0
-              2.8 < 0
-              2.9 < 0
-              3.0 < 1
-              3.1 < 2
-              3.2 < 3
-              3.3 < 9
-              3.3 [status]
-              3.3 status of 20260001239?
-              3.3 ! unknown
-              3.3 > ru:status_not_found
-              5.3 [appeal]
-              5.3 > ru:status_ask
-              7.4 < 2
-              7.5 < 0
-              7.6 < 2
-              7.7 < 6
-              7.8 < 0
-              7.9 < 0
-              8.0 < 0
-              8.1 < 1
-              8.2 < 2
-              8.3 < 3
-              8.4 < 9
-              8.4 [status]
-              8.4 status of 20260001239?
-              8.4 ! unknown
-              8.4 > ru:status_not_found
-             10.4 [appeal]
-             10.4 > ru:status_ask
-             12.5 < 2
-             12.6 < 0
-             12.7 < 2
-             12.8 < 6
-             12.9 < 0
-             13.0 < 0
-             13.1 < 0
-             13.2 < 1
-             13.3 < 2
-             13.4 < 3
-             13.5 < 9
-             13.5 [status]
-             13.5 status of 20260001239?
-             13.5 ! unknown
-             13.5 > ru:status_not_found
-             15.5 [human]
-             15.5 > ru:connecting
-             15.5 queue main ru any topic priority 5
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            0.1 < 2
+            0.1 hush
+            0.1 [language]
+            0.1 key 2 in language
+            0.1 language ru
+            0.1 [topics]
+            0.1 > ru:topic_menu
+            0.2 < 4
+            0.2 hush
+            0.2 key 4 in topics
+            0.2 [appeal]
+            0.2 > ru:status_ask
+            2.3 < 2
+            2.4 < 0
+            2.5 < 2
+            2.6 < 6
+            2.7 < 0
+            2.8 < 0
+            2.9 < 0
+            3.0 < 1
+            3.1 < 2
+            3.2 < 3
+            3.3 < 9
+            3.3 [status]
+            3.3 status of 20260001239?
+            3.3 ! unknown
+            3.3 > ru:status_not_found
+            5.3 [appeal]
+            5.3 > ru:status_ask
+            7.4 < 2
+            7.5 < 0
+            7.6 < 2
+            7.7 < 6
+            7.8 < 0
+            7.9 < 0
+            8.0 < 0
+            8.1 < 1
+            8.2 < 2
+            8.3 < 3
+            8.4 < 9
+            8.4 [status]
+            8.4 status of 20260001239?
+            8.4 ! unknown
+            8.4 > ru:status_not_found
+            10.4 [appeal]
+            10.4 > ru:status_ask
+            12.5 < 2
+            12.6 < 0
+            12.7 < 2
+            12.8 < 6
+            12.9 < 0
+            13.0 < 0
+            13.1 < 0
+            13.2 < 1
+            13.3 < 2
+            13.4 < 3
+            13.5 < 9
+            13.5 [status]
+            13.5 status of 20260001239?
+            13.5 ! unknown
+            13.5 > ru:status_not_found
+            15.5 [human]
+            15.5 > ru:connecting
+            15.5 queue main ru any topic priority 5
         "#]],
     );
 }
@@ -288,44 +288,44 @@ fn a_number_broken_off_is_wrong_and_a_star_begins_it_again() {
     check(
         &s,
         &expect![[r#"
-              0.0 [greeting]
-              0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-              0.1 < 2
-              0.1 hush
-              0.1 [language]
-              0.1 key 2 in language
-              0.1 language ru
-              0.1 [topics]
-              0.1 > ru:topic_menu
-              0.2 < 4
-              0.2 hush
-              0.2 key 4 in topics
-              0.2 [appeal]
-              0.2 > ru:status_ask
-              2.3 < 2
-              2.4 < 0
-              2.5 < 2
-              2.6 < 6
-              7.6 … NextDigit
-              7.6 > ru:status_wrong_format ru:status_ask
-             11.7 < 9
-             11.8 < 9
-             11.9 < *
-             11.9 > ru:status_ask
-             12.0 < 2
-             12.0 hush
-             12.1 < 0
-             12.2 < 2
-             12.3 < 6
-             12.4 < 0
-             12.5 < 0
-             12.6 < 0
-             12.7 < 1
-             12.8 < 2
-             12.9 < 3
-             13.0 < 8
-             13.0 [status]
-             13.0 status of 20260001238?
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            0.1 < 2
+            0.1 hush
+            0.1 [language]
+            0.1 key 2 in language
+            0.1 language ru
+            0.1 [topics]
+            0.1 > ru:topic_menu
+            0.2 < 4
+            0.2 hush
+            0.2 key 4 in topics
+            0.2 [appeal]
+            0.2 > ru:status_ask
+            2.3 < 2
+            2.4 < 0
+            2.5 < 2
+            2.6 < 6
+            7.6 … NextDigit
+            7.6 > ru:status_wrong_format ru:status_ask
+            11.7 < 9
+            11.8 < 9
+            11.9 < *
+            11.9 > ru:status_ask
+            12.0 < 2
+            12.0 hush
+            12.1 < 0
+            12.2 < 2
+            12.3 < 6
+            12.4 < 0
+            12.5 < 0
+            12.6 < 0
+            12.7 < 1
+            12.8 < 2
+            12.9 < 3
+            13.0 < 8
+            13.0 [status]
+            13.0 status of 20260001238?
         "#]],
     );
 }
@@ -625,15 +625,15 @@ fn a_script_goes_on_when_the_end_of_a_prompt_is_never_told() {
     check(
         &s,
         &expect![[r#"
-          0.0 [greeting]
-          0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-        120.0 … PlayedLate
-        120.0 [language]
-        120.0 > kk:language_menu ru:language_menu
-        240.0 … PlayedLate
-        245.0 … NoKey
-        245.0 > kk:no_key kk:language_menu ru:no_key ru:language_menu
-    "#]],
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            120.0 … PlayedLate
+            120.0 [language]
+            120.0 > kk:language_menu ru:language_menu
+            240.0 … PlayedLate
+            245.0 … NoKey
+            245.0 > kk:no_key kk:language_menu ru:no_key ru:language_menu
+        "#]],
     );
 }
 

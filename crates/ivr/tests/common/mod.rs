@@ -91,7 +91,7 @@ impl Story {
 
     fn line(&mut self, text: &str) {
         let at = self.now.since(Instant::from_secs(100)).as_millis();
-        writeln!(self.told, "{:>3}.{} {text}", at / 1000, at % 1000 / 100).expect("memory");
+        writeln!(self.told, "{}.{} {text}", at / 1000, at % 1000 / 100).expect("memory");
     }
 
     fn tell(&mut self, output: Output) {
