@@ -84,14 +84,15 @@ impl Negotiator {
 
     /// Our offer, for the first time or anew. Replaces an offer of ours that is still open.
     pub fn offer(&mut self, direction: Direction) -> String {
-        let formats = self.offer_codecs().into_iter().map(|codec| (codec, self.types.of(codec))).collect();
+        let formats: Vec<_> =
+            self.offer_codecs().into_iter().map(|codec| (codec, self.types.of(codec))).collect();
         let event = self.capabilities.telephone_event.then_some(self.types.telephone_event);
         let before = match self.offered.take() {
             Some(open) if open.open => open.before,
             _ => self.current.clone(),
         };
         self.offered = Some(Offered { direction, open: true, before });
-        let audio = self.audio_line(formats, event, direction, self.capabilities.rtcp_mux);
+        let audio = self.audio_line(&formats, event, direction, self.capabilities.rtcp_mux);
         self.say(audio)
     }
 
@@ -124,7 +125,7 @@ impl Negotiator {
         self.audio = index;
         self.offered = None;
         self.current = Some(agreed.clone());
-        let line = self.audio_line(vec![(codec, payload_type)], event, agreed.direction, agreed.rtcp_mux);
+        let line = self.audio_line(&[(codec, payload_type)], event, agreed.direction, agreed.rtcp_mux);
         Ok((self.say(line), agreed))
     }
 
@@ -202,13 +203,13 @@ impl Negotiator {
 
     fn audio_line(
         &self,
-        codecs: Vec<(Codec, u8)>,
+        codecs: &[(Codec, u8)],
         event: Option<u8>,
         direction: Direction,
         rtcp_mux: bool,
     ) -> MediaDescription {
         let mut attributes = Vec::with_capacity(8);
-        for (codec, pt) in &codecs {
+        for (codec, pt) in codecs {
             attributes.push(Attribute::new("rtpmap", format_args!("{pt} {codec}/{}", codec.clock_hz())));
         }
         if let Some(pt) = event {
