@@ -62,7 +62,15 @@ pub(crate) enum Step {
         asks: Asks,
     },
     /// Tells the status of the appeal whose number was collected.
-    Status { found: Vec<Name>, unknown: Vec<Name>, tries: u8, again: Name, then: Name, otherwise: Name },
+    Status {
+        number_is: Vec<Name>,
+        found: Vec<Name>,
+        unknown: Vec<Name>,
+        tries: u8,
+        again: Name,
+        then: Name,
+        otherwise: Name,
+    },
     /// A human: the caller waits.
     Queue { queue: Name, topic: Option<String>, priority: u8, notice: Vec<Name> },
     /// Another centre; a human when that fails.
@@ -117,7 +125,9 @@ impl Step {
             | Step::Collect { prompts, asks, .. } => {
                 prompts.iter().chain(&asks.no_key).chain(&asks.wrong_key).collect()
             }
-            Step::Status { found, unknown, .. } => found.iter().chain(unknown).collect(),
+            Step::Status { number_is, found, unknown, .. } => {
+                number_is.iter().chain(found).chain(unknown).collect()
+            }
             Step::Queue { notice, .. } | Step::Forward { notice, .. } => notice.iter().collect(),
             Step::HangUp { after, .. } => after.iter().collect(),
             Step::Silent => vec![],

@@ -113,7 +113,7 @@ fn every_broken_script_is_refused_at_its_line_with_a_word_that_helps() {
         111.toml:12: a caller who presses nothing goes round for ever: topics → topics; lead to a step with `queue`
         # an urgent key to no queue
         111.toml:10: the urgent key leads to `topics`, which is no queue; name a step with `queue`
-        111.toml:80: no way leads to step `urgent`; lead a key or a `then` to it, or take it out
+        111.toml:81: no way leads to step `urgent`; lead a key or a `then` to it, or take it out
         # the urgent key in a menu
         111.toml:30: step `topics` uses key 0, which is the urgent key everywhere; choose another key
         # the urgent key of the language
@@ -123,7 +123,7 @@ fn every_broken_script_is_refused_at_its_line_with_a_word_that_helps() {
         # a digit ends a number
         111.toml:62: `terminator` 5 is a digit of numbers; write "#" or "*"
         # urgent is not first
-        111.toml:80: the urgent step `urgent` has priority 5; write priority = 0
+        111.toml:81: the urgent step `urgent` has priority 5; write priority = 0
         # somebody else is first
         111.toml:37: step `legal` has the priority of the urgent step; write priority = 5
         # no urgent key
@@ -133,7 +133,7 @@ fn every_broken_script_is_refused_at_its_line_with_a_word_that_helps() {
         # no human
         111.toml:1: the script lacks `human`; write human = "A STEP", for callers whom the script cannot help
         # an unknown key
-        111.toml:82: unknown key `prioritty` in step `urgent`; did you mean `priority`?
+        111.toml:83: unknown key `prioritty` in step `urgent`; did you mean `priority`?
         # a misspelt verb
         111.toml:15: step `greeting` does nothing; did you mean `say`?
         # a step without verb
@@ -161,7 +161,7 @@ fn every_broken_script_is_refused_at_its_line_with_a_word_that_helps() {
         # digits in words
         111.toml:61: `digits` is not a whole number but text; write a whole number
         # no tries
-        111.toml:72: `tries` is 0; write 1 to 9
+        111.toml:73: `tries` is 0; write 1 to 9
         # a step that nobody reaches
         111.toml:37: no way leads to step `legal`; lead a key or a `then` to it, or take it out
         # silence goes round
@@ -191,11 +191,11 @@ fn every_broken_script_is_refused_at_its_line_with_a_word_that_helps() {
         # not TOML
         111.toml:21: this is not TOML: missing comma between key-value pairs, expected `,`; mend it, then the rest is read
         # a step twice
-        111.toml:76: this is not TOML: duplicate key; mend it, then the rest is read
+        111.toml:77: this is not TOML: duplicate key; mend it, then the rest is read
         # a name of a step with a blank
         111.toml:12: unknown step `human`; did you mean `hu man`?
         111.toml:56: unknown step `human`; did you mean `hu man`?
-        111.toml:76: `hu man` cannot be the name of a step; write 1 to 64 of a-z, 0-9, _ and -
+        111.toml:77: `hu man` cannot be the name of a step; write 1 to 64 of a-z, 0-9, _ and -
         # languages of what
         111.toml:16: `languages` cannot be `all`; write one of `both`, `callers`
         # an empty name
@@ -203,7 +203,7 @@ fn every_broken_script_is_refused_at_its_line_with_a_word_that_helps() {
         # an unknown table
         111.toml:12: unknown step `human`; write one of `appeal`, `greeting`, `language`, `legal`, `psychology`, `status`, `topics`, `ucc`, `ucc_failed`, `urgent`
         111.toml:56: unknown step `human`; write one of `appeal`, `greeting`, `language`, `legal`, `psychology`, `status`, `topics`, `ucc`, `ucc_failed`, `urgent`
-        111.toml:76: unknown key `steps` in the script; did you mean `step`?
+        111.toml:77: unknown key `steps` in the script; did you mean `step`?
     "##]].assert_eq(&all);
 }
 
@@ -218,7 +218,7 @@ fn a_caller_whom_nobody_helped_is_not_hung_up_on() {
     expect![[r#"
         111.toml:32: a caller whom nobody helped yet is hung up on in `bye`; lead to a step with `queue`
         111.toml:53: a caller whom nobody helped yet is hung up on in `bye`; lead to a step with `queue`
-        111.toml:75: a caller whom nobody helped yet is hung up on in `bye`; lead to a step with `queue`"#]]
+        111.toml:76: a caller whom nobody helped yet is hung up on in `bye`; lead to a step with `queue`"#]]
     .assert_eq(&[menu, forward, status].map(|t| told(&t, &World::unknown())).join("\n"));
 }
 
@@ -274,7 +274,7 @@ fn a_script_with_many_faults_tells_all_of_them_at_once() {
         111.toml:7: `default_language` cannot be `kz`; did you mean `kk`?
         111.toml:30: unknown step `legall`; did you mean `legal`?
         111.toml:61: `digits` is 99; write 1 to 32
-        111.toml:82: unknown key `prioritty` in step `urgent`; did you mean `priority`?"#]]
+        111.toml:83: unknown key `prioritty` in step `urgent`; did you mean `priority`?"#]]
     .assert_eq(&told(&text, &world()));
 }
 

@@ -4,8 +4,8 @@ mod common;
 
 use common::{Story, script};
 use expect_test::{Expect, expect};
-use senim_base::Instant;
-use senim_ivr::{Fault, Input, Output, Run, TYPED_AHEAD_MAX};
+use senim_base::{Instant, Language};
+use senim_ivr::{Fault, Input, Output, Run, SayId, TYPED_AHEAD_MAX, Word, spoken};
 
 fn check(story: &Story, expected: &Expect) {
     expected.assert_eq(&story.told);
@@ -90,7 +90,7 @@ fn a_caller_who_presses_nothing_gets_a_human_in_the_default_language() {
     assert!(!s.hung_up);
 }
 
-/// FEATURES I2.
+/// FEATURES I2, I6.
 #[test]
 fn a_caller_who_presses_wrong_keys_gets_a_human_and_every_key_is_told() {
     let mut s = Story::of("111");
@@ -161,39 +161,39 @@ fn the_status_of_an_appeal_is_told_and_the_menu_follows() {
     check(
         &s,
         &expect![[r#"
-              0.0 [greeting]
-              0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-              0.1 < 1
-              0.1 hush
-              0.1 [language]
-              0.1 key 1 in language
-              0.1 language kk
-              0.1 [topics]
-              0.1 > kk:topic_menu
-              0.2 < 4
-              0.2 hush
-              0.2 key 4 in topics
-              0.2 [appeal]
-              0.2 > kk:status_ask
-              0.3 < 2
-              0.3 hush
-              0.4 < 0
-              0.5 < 2
-              0.6 < 6
-              0.7 < 0
-              0.8 < 0
-              0.9 < 0
-              1.0 < 1
-              1.1 < 2
-              1.2 < 3
-              1.3 < 8
-              1.3 [status]
-              1.3 status of 20260001238?
-              1.3 ! in work
-              1.3 > kk:status_is kk:status_in_work
-              5.3 [topics]
-              5.3 > kk:topic_menu
-              5.4 < #
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            0.1 < 1
+            0.1 hush
+            0.1 [language]
+            0.1 key 1 in language
+            0.1 language kk
+            0.1 [topics]
+            0.1 > kk:topic_menu
+            0.2 < 4
+            0.2 hush
+            0.2 key 4 in topics
+            0.2 [appeal]
+            0.2 > kk:status_ask
+            0.3 < 2
+            0.3 hush
+            0.4 < 0
+            0.5 < 2
+            0.6 < 6
+            0.7 < 0
+            0.8 < 0
+            0.9 < 0
+            1.0 < 1
+            1.1 < 2
+            1.2 < 3
+            1.3 < 8
+            1.3 [status]
+            1.3 status of 20260001238?
+            1.3 ! in work
+            1.3 > kk:appeal_number_is kk:n2 kk:n0 kk:n2 kk:n6 kk:pause kk:n0 kk:n0 kk:n0 kk:pause kk:n1 kk:n2 kk:n3 kk:pause kk:n8 kk:status_is kk:status_in_work
+            35.3 [topics]
+            35.3 > kk:topic_menu
+            35.4 < #
         "#]],
     );
 }
@@ -373,43 +373,43 @@ fn keys_typed_while_a_status_is_looked_up_wait_until_it_was_told() {
     check(
         &s,
         &expect![[r#"
-              0.0 [greeting]
-              0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
-              0.1 < 2
-              0.1 hush
-              0.1 [language]
-              0.1 key 2 in language
-              0.1 language ru
-              0.1 [topics]
-              0.1 > ru:topic_menu
-              0.2 < 4
-              0.2 hush
-              0.2 key 4 in topics
-              0.2 [appeal]
-              0.2 > ru:status_ask
-              0.3 < 2
-              0.3 hush
-              0.4 < 0
-              0.5 < 2
-              0.6 < 6
-              0.7 < 0
-              0.8 < 0
-              0.9 < 0
-              1.0 < 1
-              1.1 < 2
-              1.2 < 3
-              1.3 < 8
-              1.3 [status]
-              1.3 status of 20260001238?
-              1.4 < #
-              1.5 < 1
-              1.5 ! closed
-              1.5 > ru:status_is ru:status_closed
-              5.5 [topics]
-              5.5 key 1 in topics
-              5.5 [legal]
-              5.5 > ru:connecting
-              5.5 queue main ru legal priority 5
+            0.0 [greeting]
+            0.0 > kk:greeting kk:recorded ru:greeting ru:recorded
+            0.1 < 2
+            0.1 hush
+            0.1 [language]
+            0.1 key 2 in language
+            0.1 language ru
+            0.1 [topics]
+            0.1 > ru:topic_menu
+            0.2 < 4
+            0.2 hush
+            0.2 key 4 in topics
+            0.2 [appeal]
+            0.2 > ru:status_ask
+            0.3 < 2
+            0.3 hush
+            0.4 < 0
+            0.5 < 2
+            0.6 < 6
+            0.7 < 0
+            0.8 < 0
+            0.9 < 0
+            1.0 < 1
+            1.1 < 2
+            1.2 < 3
+            1.3 < 8
+            1.3 [status]
+            1.3 status of 20260001238?
+            1.4 < #
+            1.5 < 1
+            1.5 ! closed
+            1.5 > ru:appeal_number_is ru:n2 ru:n0 ru:n2 ru:n6 ru:pause ru:n0 ru:n0 ru:n0 ru:pause ru:n1 ru:n2 ru:n3 ru:pause ru:n8 ru:status_is ru:status_closed
+            35.5 [topics]
+            35.5 key 1 in topics
+            35.5 [legal]
+            35.5 > ru:connecting
+            35.5 queue main ru legal priority 5
         "#]],
     );
 }
@@ -675,4 +675,9 @@ fn nothing_private_is_printed() {
     assert!(!printed.contains("777"), "{printed}");
     let key = Output::Key { step: "topics".into(), key: '7' };
     assert_eq!(format!("{key:?}"), "Key(topics, *)");
+    let mut words = spoken::appeal_number("20260001238", Language::Kazakh);
+    words.insert(0, Word::new(Language::Kazakh, "no_key"));
+    let say = format!("{:?}", Output::Say { id: SayId(1), words, repeat: false });
+    assert!(say.starts_with("Say(1, [kk:no_key, kk:n*, kk:n*,"), "{say}");
+    assert!(!say.contains("n2"), "{say}");
 }

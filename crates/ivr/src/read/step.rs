@@ -12,7 +12,7 @@ use toml::de::DeTable;
 const VERBS: [&str; 10] =
     ["say", "menu", "language", "collect", "status", "queue", "forward", "hang_up", "silent", "loop"];
 /// What belongs to a verb: such a key is no misspelt verb.
-const COMPANIONS: [&str; 18] = [
+const COMPANIONS: [&str; 19] = [
     "after",
     "again",
     "digits",
@@ -21,6 +21,7 @@ const COMPANIONS: [&str; 18] = [
     "languages",
     "no_key",
     "notice",
+    "number_is",
     "on_failure",
     "otherwise",
     "priority",
@@ -171,12 +172,14 @@ fn collect(f: &mut StepFields<'_, '_, '_>, header: &Header) -> Option<Step> {
 
 fn status(f: &mut StepFields<'_, '_, '_>, header: &Header) -> Option<Step> {
     let found = prompts(f, "status");
+    let number_is = f.optional("number_is", Fields::names).unwrap_or_default();
     let unknown = prompts(f, "unknown");
     let tries = f.small("tries", 1..=TRIES_MAX, TRIES_DEFAULT);
     let again = target(f, "again");
     let then = target(f, "then");
     let otherwise = otherwise(f, header);
     Some(Step::Status {
+        number_is,
         found: found?,
         unknown: unknown?,
         tries: tries?,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct SayId(pub u64);
 
 /// One recorded word or prompt, by the name of its clip.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Word {
     /// In which language.
     pub language: Language,
@@ -22,6 +22,15 @@ impl Word {
     /// A word.
     pub fn new(language: Language, name: impl Into<String>) -> Self {
         Word { language, name: name.into() }
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Words of numbers are `n` and a digit: together they may tell somebody's appeal number.
+        let number =
+            self.name.strip_prefix('n').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        write!(f, "{}:{}", self.language, if number { "n*" } else { &self.name })
     }
 }
 
@@ -115,8 +124,7 @@ impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Output::Say { id, words, repeat } => {
-                let names: Vec<&str> = words.iter().map(|w| w.name.as_str()).collect();
-                write!(f, "Say({}, {}{})", id.0, names.join(" "), if *repeat { ", for ever" } else { "" })
+                write!(f, "Say({}, {words:?}{})", id.0, if *repeat { ", for ever" } else { "" })
             }
             Output::Hush => f.write_str("Hush"),
             Output::Entered { step } => write!(f, "Entered({step})"),

@@ -4,13 +4,18 @@
 //! step that asks, so a caller who knows the menu may type ahead.
 
 mod ask;
+mod forward;
 mod io;
+mod status;
+mod urgent;
+
+pub use status::STATUS_MAX;
 
 pub use io::{
     Fault, Input, Output, PRIORITY_NORMAL, PRIORITY_URGENT, Placement, Reason, SayId, ScriptChanged, Word,
 };
 
-use crate::script::{FORWARDED, Name, Script, Step};
+use crate::script::{Name, Script, Step};
 use core::time::Duration;
 use senim_base::{Instant, Language, Redacted};
 use serde::{Deserialize, Serialize};
@@ -24,8 +29,6 @@ pub const TYPED_AHEAD_MAX: usize = 32;
 pub const ENTERED_MAX: u32 = 500;
 /// A prompt that has not ended after so long counts as played.
 pub const PLAYED_MAX: Duration = Duration::from_secs(120);
-/// A status that is not told after so long counts as a failure, and a human takes over.
-pub const STATUS_MAX: Duration = Duration::from_secs(3);
 
 /// Where a call is in its script: plain data, to be saved with the call and taken up again by [`Run::resume`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -159,17 +162,9 @@ impl Run {
             }
             Input::Played(say) => self.played(say, now),
             Input::StatusAnswer(answer) => self.status(answer, now),
-            Input::ForwardAnswered => {
-                if self.place.doing == Doing::Forwarding {
-                    self.place.doing = Doing::Away;
-                }
-            }
+            Input::ForwardAnswered => self.forward_answered(),
             Input::ForwardFailed => self.forward_failed(now),
-            Input::ForwardEnded => {
-                if matches!(self.place.doing, Doing::Forwarding | Doing::Away) {
-                    self.hang_up(FORWARDED);
-                }
-            }
+            Input::ForwardEnded => self.forward_ended(),
             Input::Timeout => self.timeout(now),
         }
         Ok(())
@@ -238,8 +233,7 @@ impl Run {
             }
             Step::Menu { .. } | Step::Language { .. } | Step::Collect { .. } => self.ask(now),
             Step::Status { .. } => {
-                self.out.push_back(Output::AskStatus { number: self.place.number.clone() });
-                self.place.doing = Doing::AskingStatus { until: now + STATUS_MAX };
+                self.ask_status(now);
                 None
             }
             Step::Queue { queue, topic, priority, notice } => {
@@ -345,53 +339,8 @@ impl Run {
             }
             Doing::Asking { .. } => self.no_key(now),
             Doing::Noticing { .. } => self.forward(false),
-            Doing::AskingStatus { .. } => {
-                let script = Arc::clone(&self.script);
-                if let Some(Step::Status { otherwise, .. }) = script.steps.get(&self.place.step) {
-                    self.go_on(Some(otherwise.text.clone()), now);
-                }
-            }
+            Doing::AskingStatus { .. } => self.status_late(now),
             _ => {}
-        }
-    }
-
-    fn status(&mut self, answer: Option<&str>, now: Instant) {
-        let script = Arc::clone(&self.script);
-        let Doing::AskingStatus { .. } = self.place.doing else { return };
-        let Some(Step::Status { found, unknown, tries, again, then, otherwise }) =
-            script.steps.get(&self.place.step)
-        else {
-            return;
-        };
-        let (words, then) = if let Some(prompt) = answer {
-            self.place.lookups = 0;
-            let mut words = self.words(found, false);
-            words.extend(self.in_languages(false).iter().map(|l| Word::new(*l, prompt)));
-            (words, then)
-        } else {
-            self.place.lookups = self.place.lookups.saturating_add(1);
-            let spent = self.place.lookups >= *tries;
-            (self.words(unknown, false), if spent { otherwise } else { again })
-        };
-        // Keys typed while the answer was looked up wait: they must not cut off what the caller asked for.
-        let say = self.say(words, false);
-        self.place.doing = Doing::Saying { say, then: then.text.clone(), until: now + PLAYED_MAX };
-    }
-
-    fn forward(&mut self, whole: bool) {
-        let script = Arc::clone(&self.script);
-        if let Some(Step::Forward { to, .. }) = script.steps.get(&self.place.step) {
-            self.place.doing = Doing::Forwarding;
-            self.out.push_back(Output::Forward { to: to.text.clone(), whole });
-        }
-    }
-
-    fn forward_failed(&mut self, now: Instant) {
-        let script = Arc::clone(&self.script);
-        if matches!(self.place.doing, Doing::Forwarding | Doing::Away)
-            && let Some(Step::Forward { on_failure, .. }) = script.steps.get(&self.place.step)
-        {
-            self.go_on(Some(on_failure.text.clone()), now);
         }
     }
 
@@ -418,42 +367,8 @@ impl Run {
         self.out.push_back(Output::HangUp { ending: ending.to_owned() });
     }
 
-    /// Whether the urgent key means what it says here. Within a number that has begun it is a digit; see
-    /// [`Run::no_key`] for what it means as the last one.
-    fn urgent_lives(&self) -> bool {
-        match &self.place.doing {
-            Doing::Asking { digits, .. } => digits.reveal().is_empty(),
-            Doing::Waiting => self.script.urgent.as_ref().is_some_and(|u| u.to.text != self.place.step),
-            Doing::Nothing | Doing::Away | Doing::Ended => false,
-            _ => true,
-        }
-    }
-
-    /// Jumps to the urgent queue.
-    fn urgent(&mut self, now: Instant) {
-        let script = Arc::clone(&self.script);
-        let Some(urgent) = &script.urgent else { return };
-        self.tell_key(urgent.key);
-        if self.plays() {
-            self.out.push_back(Output::Hush);
-        }
-        self.place.typed = Redacted::default();
-        self.go_on(Some(urgent.to.text.clone()), now);
-    }
-
     fn is_queue(&self, step: &str) -> bool {
         matches!(self.script.steps.get(step), Some(Step::Queue { .. }))
-    }
-
-    fn plays(&self) -> bool {
-        matches!(
-            self.place.doing,
-            Doing::Saying { .. }
-                | Doing::Asking { say: Some(_), .. }
-                | Doing::Noticing { .. }
-                | Doing::Leaving { .. }
-                | Doing::Looping
-        )
     }
 
     fn tell_key(&mut self, key: char) {
