@@ -277,8 +277,12 @@ impl<U: Copy> Transactions<U> {
 
     /// The wire under these transactions broke. Gives those whose users must know.
     pub(crate) fn flow_failed(&mut self, flow: Flow, now: Instant) -> Vec<(TxId, U, News)> {
-        let hit: Vec<_> =
-            self.live.iter().filter(|(_, t)| t.flow == flow).map(|(id, t)| (*id, t.user)).collect();
+        let hit: Vec<_> = self
+            .live
+            .iter()
+            .filter(|(_, t)| is_same_wire(t.flow, flow))
+            .map(|(id, t)| (*id, t.user))
+            .collect();
         hit.into_iter()
             .filter_map(|(id, user)| self.step(id, Event::TransportFailed, now).map(|news| (id, user, news)))
             .collect()
@@ -383,4 +387,11 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) branch: String,
     pub(crate) bytes: Vec<u8>,
+}
+
+/// Whether what goes by `used` is lost with `broken`. A flow that asked for a connection to be opened does not know
+/// its number: it goes by whichever leads there.
+fn is_same_wire(used: Flow, broken: Flow) -> bool {
+    let asked = used.transport.is_reliable() && used.connection == 0;
+    used == broken || (asked && used.transport == broken.transport && used.remote == broken.remote)
 }

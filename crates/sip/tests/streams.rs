@@ -1,0 +1,225 @@
+//! The same over streams: cut anywhere, broken in the middle, held open for nothing; and phones that register.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod pair;
+
+use core::time::Duration;
+use pair::{ANSWER, Line, OFFER, Pair, Phone, credentials, settings};
+use senim_base::{Entropy, Instant};
+use senim_sip::{
+    Cause, Endpoint, Event, Fault, Flow, Input, Message, MessageBuilder, Method, Output, Rejection,
+    STREAMS_MAX, Transport,
+};
+
+fn over_tcp(seed: u64) -> Pair {
+    let mut p = Pair::new(seed);
+    p.transport = Transport::Tcp;
+    p
+}
+
+#[test]
+fn a_call_over_a_stream_cut_byte_by_byte_is_a_call() {
+    for portion in [1, 7, 4096] {
+        let mut p = over_tcp(1);
+        p.portion = portion;
+        let (a, b) = p.talk(Phone);
+        p.at(Line, |e, now| e.reoffer(b, OFFER, now));
+        p.until(Phone, "Reoffered");
+        p.at(Phone, |e, now| e.answer_reoffer(a, Ok(ANSWER.into()), now));
+        p.until(Line, "ReofferAnswered");
+        p.at(Line, |e, now| e.hang_up(b, None, now));
+        p.until(Phone, "Ended");
+        p.at_rest();
+        assert_eq!(p.seen("INVITE"), 2);
+    }
+}
+
+#[test]
+fn a_talk_outlives_its_connection_and_says_goodbye_on_another() {
+    for leaver in [Line, Phone] {
+        let mut p = over_tcp(2);
+        let (a, b) = p.talk(Phone);
+        p.break_stream(false);
+        p.run(Duration::from_secs(60));
+        assert!(p.events.is_empty());
+        let session = if leaver == Line { b } else { a };
+        p.at(leaver, |e, now| e.hang_up(session, None, now));
+        p.until(leaver.other(), "Ended");
+        p.at_rest();
+    }
+}
+
+#[test]
+fn a_talk_whose_wire_is_gone_for_good_leaves_nothing_behind() {
+    let mut p = over_tcp(3);
+    let (a, b) = p.talk(Phone);
+    p.break_stream(true);
+    p.at(Line, |e, now| e.hang_up(b, None, now));
+    p.at(Phone, |e, now| e.hang_up(a, None, now));
+    p.at_rest();
+}
+
+#[test]
+fn a_connection_that_breaks_while_it_rings_ends_the_call_at_both_ends() {
+    let mut p = over_tcp(4);
+    p.call(Line);
+    let b = p.invited(Phone);
+    p.at(Phone, |e, now| e.ring(b, 180, None, now));
+    p.until(Line, "Ringing");
+    p.break_stream(true);
+    let Event::Rejected { reason: Rejection::Transport, .. } = p.until(Line, "Rejected") else { panic!() };
+    p.until(Phone, "Ended");
+    p.at_rest();
+}
+
+fn stranger(connection: u64) -> Flow {
+    let remote = "203.0.113.9:40000".parse().unwrap();
+    Flow { transport: Transport::Tcp, local: Line.address(), remote, connection }
+}
+
+fn outputs(line: &mut Endpoint) -> Vec<Output> {
+    core::iter::from_fn(|| line.poll()).collect()
+}
+
+#[test]
+fn a_stranger_that_says_nothing_of_use_is_cut_after_ten_seconds() {
+    for bytes in [&b"\r\n\r\n"[..], b"OPTIONS sip:x SIP/2.0\r\nVia: "] {
+        let mut line = Endpoint::new(settings(None), Entropy::from_seed(5));
+        let start = Instant::from_secs(1);
+        line.handle(Input::Stream { flow: stranger(1), bytes }, start).unwrap();
+        outputs(&mut line);
+        // Dribbling does not help.
+        line.handle(Input::Stream { flow: stranger(1), bytes: b"\r\n" }, start + Duration::from_secs(9))
+            .unwrap();
+        outputs(&mut line);
+        let due = start + Duration::from_secs(10);
+        assert_eq!(line.deadline().map(|(at, _)| at), Some(due));
+        line.handle(Input::Timeout, due).unwrap();
+        assert!(matches!(outputs(&mut line)[..], [Output::Disconnect(flow)] if flow == stranger(1)));
+        assert_eq!(line.live(), Default::default());
+    }
+}
+
+#[test]
+fn a_keep_alive_is_answered_and_lost_framing_is_cut() {
+    let mut line = Endpoint::new(settings(Some("203.0.113.9")), Entropy::from_seed(6));
+    let now = Instant::from_secs(1);
+    line.handle(Input::Stream { flow: stranger(1), bytes: b"\r\n\r\n" }, now).unwrap();
+    assert!(matches!(&outputs(&mut line)[..], [Output::Transmit { bytes, .. }] if bytes == b"\r\n"));
+    assert_eq!(line.deadline(), None);
+    for length in ["99999999999999999999", "-1", "x"] {
+        let text = format!("OPTIONS sip:x SIP/2.0\r\nContent-Length: {length}\r\n\r\n");
+        let flow = stranger(2);
+        assert_eq!(
+            line.handle(Input::Stream { flow, bytes: text.as_bytes() }, now),
+            Err(Fault::Framing),
+            "{length}"
+        );
+        let cut = outputs(&mut line).iter().any(|o| matches!(o, Output::Disconnect(f) if *f == flow));
+        assert!(cut, "{length}");
+    }
+    assert_eq!(line.live().streams, 1);
+}
+
+#[test]
+fn one_connection_too_many_is_cut() {
+    let mut line = Endpoint::new(settings(None), Entropy::from_seed(7));
+    let now = Instant::from_secs(1);
+    for n in 1..=STREAMS_MAX as u64 {
+        line.handle(Input::Stream { flow: stranger(n), bytes: b"O" }, now).unwrap();
+    }
+    let one_more = stranger(STREAMS_MAX as u64 + 1);
+    assert_eq!(line.handle(Input::Stream { flow: one_more, bytes: b"O" }, now), Err(Fault::TooManyStreams));
+    assert_eq!(line.live().streams, STREAMS_MAX);
+    line.handle(Input::FlowClosed(stranger(1)), now).unwrap();
+    assert_eq!(line.handle(Input::Stream { flow: one_more, bytes: b"O" }, now), Ok(()));
+}
+
+/// Registers like a desk phone: asks, is challenged, answers. Gives the final status.
+fn register(p: &mut Pair, flow: Flow, expires: u32, cseq: u32) -> u16 {
+    let mut authorization: Option<(&str, String)> = None;
+    let mut status = 0;
+    for attempt in 0..2 {
+        let contact = format!("<sip:aigul@10.0.0.5:5060;transport={}>", flow.transport.param());
+        let via = format!("SIP/2.0/{} 10.0.0.5;branch=z9hG4bKr{cseq}{attempt};rport", flow.transport.name());
+        let mut builder = MessageBuilder::request(&Method::Register, "sip:senim.example")
+            .header("Via", &via)
+            .header("Max-Forwards", "70")
+            .header("From", "<sip:aigul@senim.example>;tag=r")
+            .header("To", "<sip:aigul@senim.example>")
+            .header("Call-ID", "register-1")
+            .header("CSeq", &format!("{} REGISTER", cseq * 2 + attempt))
+            .header("Contact", &contact)
+            .header("Expires", &expires.to_string());
+        if let Some((name, value)) = &authorization {
+            builder = builder.header(name, value);
+        }
+        let bytes = builder.finish();
+        let now = p.now;
+        let input = match flow.transport {
+            Transport::Udp => Input::Datagram { flow, bytes: &bytes },
+            _ => Input::Stream { flow, bytes: &bytes },
+        };
+        p.line.handle(input, now).unwrap();
+        let mut answer = None;
+        while let Some(output) = p.line.poll() {
+            match output {
+                Output::Transmit { bytes, flow: back } => {
+                    assert_eq!(back, flow);
+                    answer = Some(Message::parse(&bytes).unwrap());
+                }
+                Output::Event(event) => p.events.push((Line, event)),
+                Output::Disconnect(_) => panic!(),
+            }
+        }
+        let answer = answer.unwrap();
+        status = answer.status().unwrap();
+        if status != 401 {
+            break;
+        }
+        authorization = credentials("correct").answer(&answer, "REGISTER", "sip:senim.example", "cn");
+    }
+    status
+}
+
+/// FEATURES D2: an ordinary phone registers, is called on the way it came, and is gone when its time is over.
+#[test]
+fn a_phone_registers_is_called_where_it_is_and_expires() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut p = Pair::of_strangers(8);
+        p.transport = transport;
+        let connection = u64::from(transport == Transport::Tcp) * 9;
+        let remote = "203.0.113.77:31234".parse().unwrap();
+        let flow = Flow { transport, local: Line.address(), remote, connection };
+        assert_eq!(register(&mut p, flow, 60, 1), 200);
+        let Event::Registered { user } = p.until(Line, "Registered") else { panic!() };
+        assert_eq!(user, "aigul");
+        let [binding] = p.line.bindings("aigul") else { panic!() };
+        assert_eq!(binding.flow, flow);
+        assert_eq!(binding.uri.user().as_deref(), Some("aigul"));
+        // A refresh is no news.
+        p.run(Duration::from_secs(30));
+        assert_eq!(register(&mut p, flow, 60, 2), 200);
+        p.run(Duration::from_secs(45));
+        assert!(p.events.is_empty());
+        let Event::Unregistered { cause: Cause::Expired, .. } = p.until(Line, "Unregistered") else {
+            panic!()
+        };
+        p.at_rest();
+    }
+}
+
+#[test]
+fn a_phone_whose_connection_closes_is_gone_at_once() {
+    let mut p = Pair::of_strangers(9);
+    let flow = stranger(3);
+    assert_eq!(register(&mut p, flow, 600, 1), 200);
+    p.until(Line, "Registered");
+    // It proved itself: it may be silent now.
+    p.run(Duration::from_secs(60));
+    assert_eq!(p.line.live().streams, 1);
+    p.at(Line, |e, now| e.handle(Input::FlowClosed(flow), now)).unwrap();
+    let Event::Unregistered { cause: Cause::FlowLost, .. } = p.until(Line, "Unregistered") else { panic!() };
+    p.at_rest();
+    assert_eq!(Phone.other(), Line);
+}
