@@ -87,7 +87,12 @@ impl Framer {
         match self.cut() {
             Ok(frame) => {
                 if frame.is_none() {
-                    self.held.drain(..self.start);
+                    if self.start == self.held.len() {
+                        // An idle connection holds no memory.
+                        self.held = Vec::new();
+                    } else {
+                        self.held.drain(..self.start);
+                    }
                     self.start = 0;
                 }
                 frame.map(Ok)
