@@ -60,7 +60,10 @@ impl NameAddr {
             }
             None if display.is_some() || rest.contains(['?', ',']) => return Err(ValueFault),
             None => {
-                let (uri, params) = rest.find(';').map_or((rest, ""), |at| rest.split_at(at));
+                // A semicolon before the `@` is of the user part.
+                let from = rest.find('@').unwrap_or(0);
+                let at = rest.get(from..).and_then(|tail| tail.find(';')).map_or(rest.len(), |at| from + at);
+                let (uri, params) = rest.split_at(at);
                 (text::trim(uri), params)
             }
         };
