@@ -1,90 +1,191 @@
-//! The bank: every sound of the line, encoded once in both laws and shared by all calls.
+//! Every sound the line can play, by language and name, already in both laws: on the packet path a prompt is bytes to
+//! be copied.
+//!
+//! Names without a language are common to both (tones, music, silence) and stand in where a language lacks its own.
 
-use crate::{g711, tone};
+use crate::{RATE, g711, tone};
 use senim_base::{ClipId, Language};
 use std::collections::BTreeMap;
 
-/// One sound, a byte a sample.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Most clips a bank holds. Beyond it a new name is not kept: [`Bank::add`] answers with the built-in silence and
+/// counts it in [`Bank::refused`].
+pub const CLIPS_MAX: usize = 4096;
+/// Longest clip, samples: 120 s. The rest is cut off.
+pub const CLIP_SAMPLES_MAX: usize = 120 * RATE as usize;
+/// The built-in 200 ms of silence.
+pub const SILENCE: &str = "silence.200ms";
+
+/// One sound, 8 kHz, a byte a sample, in both laws: `alaw.len() == ulaw.len()`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Clip {
-    /// In A-law.
+    /// ITU-T G.711 A-law.
     pub alaw: Box<[u8]>,
-    /// In µ-law.
+    /// ITU-T G.711 µ-law.
     pub ulaw: Box<[u8]>,
 }
 
-/// The bank.
+impl core::fmt::Debug for Clip {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Clip({} samples)", self.alaw.len())
+    }
+}
+
+impl Clip {
+    fn new(pcm: &[i16]) -> Clip {
+        let pcm = pcm.get(..CLIP_SAMPLES_MAX).unwrap_or(pcm);
+        Clip {
+            alaw: pcm.iter().map(|s| g711::alaw_encode(*s)).collect(),
+            ulaw: pcm.iter().map(|s| g711::ulaw_encode(*s)).collect(),
+        }
+    }
+}
+
+type Key = (Option<Language>, Box<str>);
+
+/// All clips. Made at start, then only read. A [`ClipId`] belongs to one bank; another knows it not.
 #[derive(Clone, Debug)]
 pub struct Bank {
     clips: Vec<Clip>,
-    names: BTreeMap<(Option<Language>, String), ClipId>,
+    names: BTreeMap<Key, ClipId>,
+    refused: u32,
 }
 
 impl Default for Bank {
-    fn default() -> Self {
-        Self::new()
+    fn default() -> Bank {
+        Bank::new()
     }
 }
 
 impl Bank {
-    /// A bank with the tones that need no recording: `tone.ring`, `tone.busy`, `tone.congestion`, `tone.beep`,
-    /// `silence.200ms`.
-    pub fn new() -> Self {
-        let mut bank = Bank { clips: Vec::new(), names: BTreeMap::new() };
+    /// A bank with the built-in sounds: `silence.200ms`, `tone.dial`, `tone.ring`, `tone.busy`, `tone.congestion`
+    /// (each one period of the cadence, to be repeated) and `tone.beep`.
+    pub fn new() -> Bank {
+        let mut bank = Bank { clips: Vec::new(), names: BTreeMap::new(), refused: 0 };
+        // Silence first: it is what a full bank answers with.
+        bank.add(None, SILENCE, &tone::silence(200));
+        bank.add(None, "tone.dial", &tone::dial());
         bank.add(None, "tone.ring", &tone::ring());
         bank.add(None, "tone.busy", &tone::busy());
         bank.add(None, "tone.congestion", &tone::congestion());
         bank.add(None, "tone.beep", &tone::beep());
-        bank.add(None, "silence.200ms", &vec![0; tone::samples(200)]);
         bank
     }
 
-    /// Adds a sound under a name, of one language or common to both. The same name again replaces the sound.
+    /// Keeps 8 kHz samples under a name, `None` for a sound common to both languages. A name kept before is replaced
+    /// and keeps its id. Ceilings: [`CLIP_SAMPLES_MAX`], [`CLIPS_MAX`].
     pub fn add(&mut self, language: Option<Language>, name: &str, pcm: &[i16]) -> ClipId {
-        let clip = Clip {
-            alaw: pcm.iter().map(|s| g711::alaw_encode(*s)).collect(),
-            ulaw: pcm.iter().map(|s| g711::ulaw_encode(*s)).collect(),
-        };
-        let id = ClipId(u32::try_from(self.clips.len()).unwrap_or(u32::MAX));
-        self.clips.push(clip);
-        self.names.insert((language, name.to_owned()), id);
+        let key = (language, Box::from(name));
+        if let Some(id) = self.names.get(&key).copied() {
+            if let Some(clip) = self.clips.get_mut(id.0 as usize) {
+                *clip = Clip::new(pcm);
+            }
+            return id;
+        }
+        if self.clips.len() >= CLIPS_MAX {
+            self.refused = self.refused.saturating_add(1);
+            return ClipId(0);
+        }
+        // CLIPS_MAX fits u32.
+        let id = ClipId(self.clips.len() as u32);
+        self.clips.push(Clip::new(pcm));
+        self.names.insert(key, id);
         id
     }
 
-    /// A clip.
+    /// The sound itself.
     pub fn clip(&self, id: ClipId) -> Option<&Clip> {
-        self.clips.get(usize::try_from(id.0).ok()?)
+        self.clips.get(id.0 as usize)
     }
 
-    /// The clip of a name in a language, or the one common to both.
+    /// The clip of this name in this language, else the common one.
     pub fn find(&self, language: Option<Language>, name: &str) -> Option<ClipId> {
-        let common = || self.names.get(&(None, name.to_owned()));
-        self.names.get(&(language, name.to_owned())).or_else(common).copied()
+        // The map's key owns its text; a look-up happens once a prompt, not once a packet.
+        let mut key: Key = (language, Box::from(name));
+        if let Some(id) = self.names.get(&key) {
+            return Some(*id);
+        }
+        key.0 = None;
+        self.names.get(&key).copied()
     }
 
-    /// A clip's samples, decoded from A-law.
+    /// The clip as samples, through A-law as a caller hears it; empty for an id this bank does not know.
     pub fn samples(&self, id: ClipId) -> Vec<i16> {
         self.clip(id).map_or_else(Vec::new, |c| c.alaw.iter().map(|b| g711::alaw_decode(*b)).collect())
     }
 
-    /// Every name and its clip.
+    /// Every name with its language and clip, common ones first, then by language and alphabet.
     pub fn names(&self) -> impl Iterator<Item = (Option<Language>, &str, ClipId)> {
-        self.names.iter().map(|((language, name), id)| (*language, name.as_str(), *id))
+        self.names.iter().map(|((language, name), id)| (*language, &**name, *id))
+    }
+
+    /// How many new names were turned away because the bank was full.
+    pub fn refused(&self) -> u32 {
+        self.refused
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Language::{Kazakh, Russian};
+
+    fn length(bank: &Bank, id: ClipId) -> usize {
+        bank.clip(id).map_or(0, |c| c.alaw.len())
+    }
 
     #[test]
-    fn a_name_is_found_in_its_language_or_in_common() {
+    fn a_language_finds_its_own_then_the_common() {
         let mut bank = Bank::new();
-        let kk = bank.add(Some(Language::Kazakh), "n1", &[100; 80]);
-        assert_eq!(bank.find(Some(Language::Kazakh), "n1"), Some(kk));
-        assert_eq!(bank.find(Some(Language::Russian), "n1"), None);
-        let ring = bank.find(Some(Language::Russian), "tone.ring").unwrap();
-        assert_eq!(bank.clip(ring).unwrap().ulaw.len(), 40_000);
-        assert_eq!(bank.samples(kk).len(), 80);
+        let common = bank.add(None, "music", &[1; 80]);
+        let own = bank.add(Some(Kazakh), "music", &[2; 160]);
+        assert_eq!(bank.find(Some(Kazakh), "music"), Some(own));
+        assert_eq!(bank.find(Some(Russian), "music"), Some(common));
+        assert_eq!(bank.find(None, "music"), Some(common));
+        assert_eq!(bank.find(Some(Russian), "nothing"), None);
+        assert_eq!((bank.samples(own).len(), bank.samples(ClipId(999)).len()), (160, 0));
+    }
+
+    #[test]
+    fn a_name_added_again_is_replaced_in_place() {
+        let mut bank = Bank::new();
+        let first = bank.add(Some(Russian), "greeting", &[0; 8]);
+        assert_eq!(bank.add(Some(Russian), "greeting", &[0; 16]), first);
+        assert_eq!(length(&bank, first), 16);
+    }
+
+    #[test]
+    fn both_laws_hold_the_same_sound() {
+        let bank = Bank::new();
+        let clip = bank.find(None, "tone.beep").and_then(|id| bank.clip(id)).expect("built in");
+        assert_eq!(clip.alaw.len(), clip.ulaw.len());
+        for (a, u) in clip.alaw.iter().zip(&clip.ulaw) {
+            let (a, u) = (i32::from(g711::alaw_decode(*a)), i32::from(g711::ulaw_decode(*u)));
+            assert!((a - u).abs() <= (a.abs() / 14).max(16), "{a} {u}");
+        }
+    }
+
+    #[test]
+    fn a_full_bank_answers_with_silence_and_a_long_clip_is_cut() {
+        let mut bank = Bank::new();
+        let mut last = ClipId(0);
+        for n in bank.clips.len()..CLIPS_MAX {
+            last = bank.add(None, &format!("n{n}"), &[]);
+        }
+        assert_eq!((last, bank.refused()), (ClipId(CLIPS_MAX as u32 - 1), 0));
+        let over = bank.add(None, "one too many", &[5; 8]);
+        assert_eq!((Some(over), bank.refused()), (bank.find(None, SILENCE), 1));
+        let long = bank.add(None, "n9", &vec![0; CLIP_SAMPLES_MAX + 1]);
+        assert_eq!(length(&bank, long), CLIP_SAMPLES_MAX);
+        bank.add(None, "n9", &vec![0; CLIP_SAMPLES_MAX]);
+        assert_eq!(length(&bank, long), CLIP_SAMPLES_MAX);
+    }
+
+    #[test]
+    fn the_built_in_names_are_there() {
+        let bank = Bank::new();
+        let names: Vec<_> = bank.names().map(|(_, n, _)| n).collect();
+        let built_in =
+            ["silence.200ms", "tone.beep", "tone.busy", "tone.congestion", "tone.dial", "tone.ring"];
+        assert_eq!(names, built_in);
     }
 }

@@ -1,142 +1,181 @@
-//! Prompt files at load time: WAV, FLAC, Ogg Vorbis or MP3 of any rate and any number of channels become samples.
+//! A prompt file in memory (WAV, FLAC, Ogg Vorbis, MP3; any rate, any channels) → 8 kHz mono, with a plain word when it
+//! cannot be used. Runs at start and when an operator brings a recording; never on the call path.
 
-use crate::resample::resample;
-use core::fmt;
-use std::io::Cursor;
-use symphonia::core::codecs::audio::AudioDecoderOptions;
+use crate::{resample, to_sample};
+use symphonia::core::audio::GenericAudioBufferRef;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, TrackType};
-use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-/// Longest prompt, in seconds.
+/// Longest prompt, seconds.
 pub const SECONDS_MAX: u32 = 120;
+/// Largest file, bytes: two minutes of 24-bit stereo at 96 kHz, and some.
+pub const BYTES_MAX: usize = 80 << 20;
+/// A file whose loudest sample is below this is silent, dBFS.
+pub const SILENT_DBFS: f32 = -60.0;
+/// So many samples in a thousand may sit flat at full scale.
+pub const CLIPPED_PER_MILLE_MAX: u32 = 2;
+/// Shorter flat stretches are peaks, not clipping: samples at the file's own rate.
+const FLAT_MIN: u32 = 3;
 
-/// Why a file is no prompt: the operator's to mend.
+/// Why a file cannot be a prompt. Guilty: the operator's file, each time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DecodeFault {
-    /// Not a sound file that can be read.
+pub enum Fault {
+    /// Not WAV, FLAC, Ogg Vorbis or MP3, or broken beyond reading.
     NotAudio,
-    /// Holds no sample.
+    /// A known container without a single sample.
     Empty,
     /// Longer than [`SECONDS_MAX`].
     TooLong,
+    /// More than [`BYTES_MAX`] bytes.
+    TooLarge {
+        /// The size of the file.
+        bytes: usize,
+    },
+    /// Nothing above [`SILENT_DBFS`].
+    Silent,
+    /// Recorded too loud: so many samples in a thousand are flat at full scale.
+    Clipped {
+        /// Above [`CLIPPED_PER_MILLE_MAX`].
+        per_mille: u32,
+    },
+    /// A sample rate outside [`resample::RATE_HZ_MIN`]..=[`resample::RATE_HZ_MAX`].
+    Rate {
+        /// What the file says.
+        hz: u32,
+    },
 }
 
-impl fmt::Display for DecodeFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl core::fmt::Display for Fault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            DecodeFault::NotAudio => {
-                f.write_str("cannot be read as sound; save it as WAV, FLAC, Ogg Vorbis or MP3")
+            Fault::NotAudio => {
+                f.write_str("not audio this line can read: bring WAV, FLAC, Ogg Vorbis or MP3")
             }
-            DecodeFault::Empty => f.write_str("holds no sound; record it again"),
-            DecodeFault::TooLong => write!(f, "is longer than {SECONDS_MAX} seconds; cut it"),
+            Fault::Empty => f.write_str("no sound in the file: record it again"),
+            Fault::TooLong => write!(f, "longer than {SECONDS_MAX} s: a prompt must be short; cut it"),
+            Fault::TooLarge { bytes } => write!(f, "{bytes} bytes: a prompt may have {BYTES_MAX}; cut it"),
+            Fault::Silent => write!(f, "nothing louder than {SILENT_DBFS} dBFS: record it again, louder"),
+            Fault::Clipped { per_mille } => {
+                write!(f, "{per_mille} samples in 1000 are clipped: record it again, softer")
+            }
+            Fault::Rate { hz } => resample::RateFault(*hz).fmt(f),
         }
     }
 }
 
-impl core::error::Error for DecodeFault {}
+impl core::error::Error for Fault {}
 
-/// Decodes a whole file. `extension` (`wav`, `flac` …) is a hint only.
-///
-/// # Errors
-/// [`DecodeFault`]; bytes of any kind give one and never a panic.
-pub fn decode(bytes: Vec<u8>, extension: &str) -> Result<Vec<i16>, DecodeFault> {
-    let source = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
-    let mut hint = Hint::new();
-    hint.with_extension(extension);
+/// A whole file → samples at 8 kHz, one channel. Level and silences at the ends stay as they are
+/// (see [`crate::loudness`]).
+pub fn decode(bytes: &[u8]) -> Result<Vec<i16>, Fault> {
+    if bytes.is_empty() {
+        return Err(Fault::Empty);
+    }
+    if bytes.len() > BYTES_MAX {
+        return Err(Fault::TooLarge { bytes: bytes.len() });
+    }
+    let mut mono = Mono::default();
+    read_all(bytes, &mut mono)?;
+    mono.verdict()?;
+    let out = resample::to_8k(&mono.samples, mono.rate_hz).map_err(|f| Fault::Rate { hz: f.0 })?;
+    if out.is_empty() {
+        return Err(Fault::Empty);
+    }
+    Ok(out.into_iter().map(|x| to_sample(x * 32768.0)).collect())
+}
+
+fn read_all(bytes: &[u8], mono: &mut Mono) -> Result<(), Fault> {
+    let source = MediaSourceStream::new(Box::new(std::io::Cursor::new(bytes.to_vec())), Default::default());
     let mut format = symphonia::default::get_probe()
-        .probe(&hint, source, FormatOptions::default(), MetadataOptions::default())
-        .map_err(|_| DecodeFault::NotAudio)?;
-    let track = format.default_track(TrackType::Audio).ok_or(DecodeFault::NotAudio)?;
-    let (id, parameters) =
-        (track.id, track.codec_params.as_ref().and_then(|p| p.audio()).ok_or(DecodeFault::NotAudio)?.clone());
+        .probe(&Hint::new(), source, FormatOptions::default(), MetadataOptions::default())
+        .map_err(|_| Fault::NotAudio)?;
+    let track = format.default_track(TrackType::Audio).ok_or(Fault::NotAudio)?;
+    let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or(Fault::NotAudio)?;
+    let id = track.id;
     let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
-        .map_err(|_| DecodeFault::NotAudio)?;
-    let (mut pcm, mut rate, mut frame) = (Vec::new(), 0, Vec::<i16>::new());
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .map_err(|_| Fault::NotAudio)?;
+    read_track(&mut *format, id, &mut *decoder, mono)
+}
+
+/// Packet after packet; a broken one is skipped, as a player would.
+fn read_track(
+    format: &mut dyn FormatReader,
+    id: u32,
+    decoder: &mut dyn AudioDecoder,
+    mono: &mut Mono,
+) -> Result<(), Fault> {
+    let mut broken = false;
+    // An error here is the end: a file cut short still has what came before.
     while let Ok(Some(packet)) = format.next_packet() {
         if packet.track_id != id {
             continue;
         }
         match decoder.decode(&packet) {
-            Ok(audio) => {
-                rate = audio.spec().rate();
-                let channels = audio.spec().channels().count().max(1);
-                audio.copy_to_vec_interleaved(&mut frame);
-                pcm.extend(frame.chunks(channels).map(mix));
-            }
-            Err(Error::DecodeError(_)) => {}
-            Err(_) => break,
-        }
-        if rate > 0 && pcm.len() as u64 > u64::from(rate) * u64::from(SECONDS_MAX) {
-            return Err(DecodeFault::TooLong);
+            Ok(part) => mono.take(&part)?,
+            Err(Error::DecodeError(_) | Error::IoError(_)) => broken = true,
+            Err(_) => return Err(Fault::NotAudio),
         }
     }
-    if pcm.is_empty() { Err(DecodeFault::Empty) } else { Ok(resample(&pcm, rate)) }
+    if mono.samples.is_empty() && broken { Err(Fault::NotAudio) } else { Ok(()) }
 }
 
-fn mix(channels: &[i16]) -> i16 {
-    let sum: i32 = channels.iter().map(|s| i32::from(*s)).sum();
-    (sum / i32::try_from(channels.len()).unwrap_or(1).max(1)) as i16
+/// What was read so far, mixed to one channel at the file's own rate.
+#[derive(Default)]
+struct Mono {
+    samples: Vec<f32>,
+    rate_hz: u32,
+    scratch: Vec<f32>,
+    flat_run: u32,
+    flat: u64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::listen::contains_tone;
-    use proptest::prelude::*;
-
-    fn wav(rate: u32, channels: u16, seconds: u32) -> Vec<u8> {
-        let spec = hound::WavSpec {
-            channels,
-            sample_rate: rate,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut out = Cursor::new(Vec::new());
-        let mut writer = hound::WavWriter::new(&mut out, spec).unwrap();
-        for n in 0..rate * seconds {
-            let s = 9_000.0 * (core::f32::consts::TAU * 500.0 * n as f32 / rate as f32).sin();
-            for _ in 0..channels {
-                writer.write_sample(s as i16).unwrap();
-            }
+impl Mono {
+    fn take(&mut self, part: &GenericAudioBufferRef<'_>) -> Result<(), Fault> {
+        let (rate_hz, channels) = (part.spec().rate(), part.spec().channels().count());
+        if self.rate_hz == 0 {
+            self.rate_hz = rate_hz;
         }
-        writer.finalize().unwrap();
-        out.into_inner()
+        // A rate that changes within a file is no prompt.
+        if channels == 0 || rate_hz == 0 || rate_hz != self.rate_hz {
+            return Err(Fault::NotAudio);
+        }
+        let ceiling = u64::from(SECONDS_MAX) * u64::from(rate_hz);
+        if self.samples.len() as u64 + part.frames() as u64 > ceiling {
+            return Err(Fault::TooLong);
+        }
+        part.copy_to_vec_interleaved(&mut self.scratch);
+        for frame in self.scratch.chunks_exact(channels) {
+            let flat = frame.iter().any(|x| x.abs() > 0.9985);
+            self.flat_run = if flat { self.flat_run + 1 } else { 0 };
+            self.flat += match self.flat_run {
+                FLAT_MIN => u64::from(FLAT_MIN),
+                n if n > FLAT_MIN => 1,
+                _ => 0,
+            };
+            let mixed = frame.iter().sum::<f32>() / channels as f32;
+            // Float WAV may hold anything; NaN and infinities are silence here.
+            self.samples.push(if mixed.is_finite() { mixed.clamp(-1.0, 1.0) } else { 0.0 });
+        }
+        Ok(())
     }
 
-    #[test]
-    fn any_rate_and_channels_become_8_khz() {
-        for (rate, channels) in [(8_000, 1), (22_050, 1), (48_000, 2)] {
-            let pcm = decode(wav(rate, channels, 1), "wav").unwrap();
-            assert!(pcm.len().abs_diff(8_000) < 4, "{}", pcm.len());
-            assert!(contains_tone(&pcm, 500.0));
+    fn verdict(&self) -> Result<(), Fault> {
+        if self.samples.is_empty() {
+            return Err(Fault::Empty);
         }
-    }
-
-    #[test]
-    fn what_is_no_prompt_is_said() {
-        assert_eq!(decode(b"hello".to_vec(), "wav"), Err(DecodeFault::NotAudio));
-        assert_eq!(decode(wav(8_000, 1, 0), "wav"), Err(DecodeFault::Empty));
-        assert_eq!(decode(wav(8_000, 1, SECONDS_MAX + 1), "wav"), Err(DecodeFault::TooLong));
-        assert!(decode(wav(8_000, 1, SECONDS_MAX - 1), "wav").is_ok());
-    }
-
-    proptest! {
-        #[test]
-        fn bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..600), whole in any::<bool>()) {
-            if whole {
-                let mut file = wav(8_000, 1, 1);
-                file.truncate(2_000);
-                for (n, b) in bytes.iter().enumerate().take(30) {
-                    let at = n * 7 % 100;
-                    file[at] ^= b;
-                }
-                bytes = file;
-            }
-            let _ = decode(bytes, "wav");
+        let peak = self.samples.iter().fold(0f32, |p, x| p.max(x.abs()));
+        if peak < 10f32.powf(SILENT_DBFS / 20.0) {
+            return Err(Fault::Silent);
         }
+        let per_mille = u32::try_from(self.flat * 1000 / self.samples.len() as u64).unwrap_or(1000);
+        if per_mille > CLIPPED_PER_MILLE_MAX {
+            return Err(Fault::Clipped { per_mille });
+        }
+        Ok(())
     }
 }

@@ -31,9 +31,9 @@ pub const fn alaw_decode(code: u8) -> i16 {
     (if code & 0x80 != 0 { magnitude } else { -magnitude }) as i16
 }
 
-/// 16-bit sample to µ-law (tables 2a, 2b).
+/// 16-bit sample to µ-law (tables 2a, 2b); on a tie the smaller code, as the reference (ITU-T G.191) does.
 pub const fn ulaw_encode(sample: i16) -> u8 {
-    let (sign, magnitude) = if sample >= 0 { (0, sample as i32) } else { (0x80, -(sample as i32)) };
+    let (sign, magnitude) = if sample >= 0 { (0, sample as i32) } else { (0x80, !(sample as i32)) };
     let magnitude = (if magnitude > ULAW_CLIP { ULAW_CLIP } else { magnitude }) + BIAS;
     let segment = 24 - (magnitude as u32).leading_zeros() as i32;
     let mantissa = (magnitude >> (segment + 3)) & 0x0F;

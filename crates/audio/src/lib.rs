@@ -1,24 +1,42 @@
-//! Sound as samples: G.711, tones, digits within the sound, loudness, resampling, the bank of prompts, and the ears
-//! with which tests listen. Samples are 8 kHz, 16 bits, one channel, unless a name says otherwise.
+//! Sound as the telephone knows it: 8 kHz, one channel, G.711. Tones, digits in band, prompts in memory, and an ear
+//! for tests.
+//!
+//! Everything works on plain slices of samples and keeps no clock: whoever calls knows what time a block belongs to.
+//! Prompts are decoded once, at start ([`decode()`]), and kept in the [`Bank`] in both laws, so that the packet path
+//! copies bytes and computes nothing.
 //!
 //! *Invariant:* no packets: nothing here knows how sound travels.
 #![forbid(unsafe_code)]
 
-mod bank;
-mod decode;
+pub mod bank;
+pub mod decode;
 pub mod dtmf;
 pub mod g711;
-mod goertzel;
+pub mod goertzel;
 pub mod listen;
 pub mod loudness;
 pub mod music;
-mod resample;
+pub mod resample;
 pub mod tone;
 
 pub use bank::{Bank, Clip};
-pub use decode::{DecodeFault, SECONDS_MAX, decode};
+pub use decode::{Fault as DecodeFault, decode};
 pub use goertzel::power;
-pub use resample::resample;
+pub use senim_base::ClipId;
 
-/// Samples a second.
+/// Samples a second of everything in this crate after decoding: the telephone's rate (ITU-T G.711 §2).
 pub const RATE: u32 = 8_000;
+
+/// The level of a sine that just touches full scale, in dBm0 (A-law: +3.14 dBm0, ITU-T G.711 table 5).
+pub const FULL_SCALE_DBM0: f32 = 3.14;
+
+/// Peak amplitude of a sine of this level in dBm0, in samples of 16 bits.
+pub fn amplitude_of_dbm0(level_dbm0: f32) -> f32 {
+    32_767.0 * 10f32.powf((level_dbm0 - FULL_SCALE_DBM0) / 20.0)
+}
+
+/// Rounds to a sample, clamping what does not fit: overload is clipped, never wrapped.
+pub(crate) fn to_sample(x: f32) -> i16 {
+    // `as` saturates, and takes NaN to 0.
+    x.round() as i16
+}
