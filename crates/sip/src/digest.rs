@@ -117,7 +117,7 @@ impl DigestWords {
             let read = part.split_once('=').map(|(n, v)| (text::trim(n).to_ascii_lowercase(), text::trim(v)));
             match read {
                 Some((name, value)) if words.get(&name).is_none() => {
-                    words.0.push((name, text::unquote(value)))
+                    words.0.push((name, text::unquote(value)));
                 }
                 _ => {
                     inside = false;

@@ -281,7 +281,7 @@ impl Message {
         match self.start() {
             StartLine::Request { method, uri } => out.extend(format!("{method} {uri} SIP/2.0\r\n").bytes()),
             StartLine::Response { status, reason } => {
-                out.extend(format!("SIP/2.0 {status} {reason}\r\n").bytes())
+                out.extend(format!("SIP/2.0 {status} {reason}\r\n").bytes());
             }
         }
         for (name, value) in self.all_headers() {

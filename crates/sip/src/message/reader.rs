@@ -160,10 +160,9 @@ fn check(message: &Message) -> Option<Malformed> {
     if message.headers("Via").any(|line| !every(line, |via| super::Via::parse(via).is_ok())) {
         return Some(Malformed::Header("Via"));
     }
-    for fault in [message.from().err(), message.to().err(), message.contact().err()] {
-        if let Some(fault) = fault {
-            return Some(fault.kind);
-        }
+    let addresses = [message.from().err(), message.to().err(), message.contact().err()];
+    if let Some(fault) = addresses.into_iter().flatten().next() {
+        return Some(fault.kind);
     }
     if !message.call_id().bytes().all(|b| b > b' ' && b != 0x7f) {
         return Some(Malformed::Header("Call-ID"));
