@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 /// How long a nonce is good for; later a right answer is asked again with `stale=true`.
 pub const NONCE_LIFE: Duration = Duration::from_secs(60);
 /// Nonces in use at a time. Beyond it the oldest is forgotten, and with it every nonce as old: all stale.
-pub const NONCES_MAX: usize = 65_536;
+pub const NONCES_MAX: usize = 16_384;
 /// Wrong answers one source may give for one account in a [`FAILURE_WINDOW`]. The next is refused unread.
 pub const FAILURES_MAX: u32 = 10;
 /// The minute in which failures are counted, from the first of them.

@@ -1,4 +1,5 @@
 //! Streams of SIP: whatever the portions, the same messages; whatever the length said, a bounded memory.
+#![allow(clippy::unwrap_used, clippy::panic)] // A helper of a test fails as the test does.
 
 use proptest::prelude::*;
 use senim_sip::framer::HEAD_MAX;
