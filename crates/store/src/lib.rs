@@ -6,6 +6,7 @@
 
 pub mod journal;
 pub mod lock;
+pub mod vault;
 pub mod views;
 
 pub use journal::{Journal, JournalWriter};
