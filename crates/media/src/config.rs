@@ -1,6 +1,7 @@
 //! What offer and answer agreed for one leg.
 
 use core::net::{IpAddr, SocketAddr};
+use senim_audio::g711;
 use senim_sdp::{Codec, Direction, Negotiated};
 
 /// Longest packet we send, in milliseconds.
@@ -76,18 +77,10 @@ impl StreamConfig {
     }
 }
 
-/// The static payload type of a codec (RFC 3551 §6).
-pub(crate) fn static_type(codec: Codec) -> u8 {
-    match codec {
-        Codec::Pcmu => 0,
-        Codec::Pcma => 8,
-    }
-}
-
 /// A byte of silence.
 pub(crate) fn silence(codec: Codec) -> u8 {
     match codec {
-        Codec::Pcmu => 0xff,
-        Codec::Pcma => 0xd5,
+        Codec::Pcmu => g711::ULAW_SILENCE,
+        Codec::Pcma => g711::ALAW_SILENCE,
     }
 }

@@ -54,7 +54,8 @@ impl Fifo {
 
     /// Fills `chunk`; `false` when too little is there, and then it gathers again.
     pub(crate) fn pull(&mut self, chunk: &mut [u8]) -> bool {
-        let Some(sound) = self.bytes.get(..chunk.len()).filter(|_| self.primed && self.len >= chunk.len()) else {
+        let Some(sound) = self.bytes.get(..chunk.len()).filter(|_| self.primed && self.len >= chunk.len())
+        else {
             self.primed = false;
             return false;
         };
@@ -109,12 +110,20 @@ impl Leg {
         }
     }
 
-    fn hear_key(&mut self, heard: &Heard<'_>, digit: Option<senim_rtp::Digit>, now: Instant, out: &mut Outbox) {
+    fn hear_key(
+        &mut self,
+        heard: &Heard<'_>,
+        digit: Option<senim_rtp::Digit>,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
         let Some(stream) = &self.stream else { return };
         let (config, to) = (stream.config, stream.latch.in_use());
         let runs = self.digits.is_idle() && self.out.is_mapped(heard.origin.leg) && config.sends();
         match config.send_telephone_event {
-            Some(_) if runs && self.out.began_before_run(heard.origin.timestamp) => self.out.hold_back(heard.origin),
+            Some(_) if runs && self.out.began_before_run(heard.origin.timestamp) => {
+                self.out.hold_back(heard.origin);
+            }
             Some(payload_type) if runs => {
                 self.out.pass(to, payload_type, heard.origin, heard.payload, (now, 0), out);
             }
@@ -131,7 +140,12 @@ impl Leg {
 }
 
 /// The payload in the law that the ear takes.
-fn translate<'a>(payload: &'a [u8], from: Codec, to: Codec, buffer: &'a mut [u8; PAYLOAD_MAX]) -> Option<&'a [u8]> {
+fn translate<'a>(
+    payload: &'a [u8],
+    from: Codec,
+    to: Codec,
+    buffer: &'a mut [u8; PAYLOAD_MAX],
+) -> Option<&'a [u8]> {
     let table = match (from, to) {
         (Codec::Pcma, Codec::Pcmu) => &ALAW_TO_ULAW,
         (Codec::Pcmu, Codec::Pcma) => &ULAW_TO_ALAW,

@@ -1,6 +1,6 @@
 //! A datagram from a peer: is he the one who may speak, what did he say, a sound or a key.
 
-use crate::config::{StreamConfig, static_type};
+use crate::config::StreamConfig;
 use crate::event::{DigitSource, Event};
 use crate::leg::Leg;
 use crate::outbox::Outbox;
@@ -21,9 +21,14 @@ pub(crate) struct Heard<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Said {
-    Sound { codec: Codec },
+    Sound {
+        codec: Codec,
+    },
     /// A telephone event; `digit` only on the packet that told of it first.
-    Key { digit: Option<Digit>, absorbed: bool },
+    Key {
+        digit: Option<Digit>,
+        absorbed: bool,
+    },
 }
 
 impl Leg {
@@ -140,5 +145,5 @@ fn codec_of(config: &StreamConfig, payload_type: u8) -> Option<Codec> {
     if payload_type == config.receive_payload_type {
         return Some(config.codec);
     }
-    [Codec::Pcma, Codec::Pcmu].into_iter().find(|codec| static_type(*codec) == payload_type)
+    Codec::from_payload_type(payload_type)
 }

@@ -123,7 +123,8 @@ impl Leg {
                 stream.config = config;
             }
             None => {
-                self.stream = Some(Stream { config, latch: Latch::new(config.remote, config.signalling_peer) });
+                self.stream =
+                    Some(Stream { config, latch: Latch::new(config.remote, config.signalling_peer) });
                 self.out.begin_source();
             }
         }

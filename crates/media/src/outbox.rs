@@ -53,30 +53,42 @@ pub enum Item<'a> {
 
 #[derive(Debug)]
 enum Slot {
-    Send { leg: LegId, to: SocketAddr, rtcp: bool, range: Range<usize> },
-    Tap { recording: RecordingId, track: TrackId, at: Instant, codec: Codec, timestamp: u32, range: Range<usize> },
-    TapEnd { recording: RecordingId },
+    Send {
+        leg: LegId,
+        to: SocketAddr,
+        rtcp: bool,
+        range: Range<usize>,
+    },
+    Tap {
+        recording: RecordingId,
+        track: TrackId,
+        at: Instant,
+        codec: Codec,
+        timestamp: u32,
+        range: Range<usize>,
+    },
+    TapEnd {
+        recording: RecordingId,
+    },
     Event(Event),
 }
 
-/// The buffer that sessions write into.
-#[derive(Debug)]
+/// The buffer that sessions write into. The default one has no memory yet: it stands in while a full one is read.
+#[derive(Debug, Default)]
 pub struct Outbox {
     slots: Vec<Slot>,
     bytes: Vec<u8>,
     dropped: u64,
 }
 
-impl Default for Outbox {
-    fn default() -> Self {
-        Outbox { slots: Vec::with_capacity(ITEMS_AT_START), bytes: Vec::with_capacity(BYTES_AT_START), dropped: 0 }
-    }
-}
-
 impl Outbox {
     /// An empty outbox with room for a slot's worth of packets.
     pub fn new() -> Outbox {
-        Outbox::default()
+        Outbox {
+            slots: Vec::with_capacity(ITEMS_AT_START),
+            bytes: Vec::with_capacity(BYTES_AT_START),
+            dropped: 0,
+        }
     }
 
     /// What is to be done, in order.

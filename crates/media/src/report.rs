@@ -23,7 +23,12 @@ impl Reports {
     pub(crate) fn new(leg: LegId, now: Instant) -> Reports {
         // Spread by leg, so that calls of one burst do not report in one burst.
         let spread = Duration::from_millis(leg.0 % 100 * 10);
-        Reports { due: now + EVERY - Duration::from_millis(500) + spread, sent_then: 0, peer_lost: None, round_trip_us: None }
+        Reports {
+            due: now + EVERY - Duration::from_millis(500) + spread,
+            sent_then: 0,
+            peer_lost: None,
+            round_trip_us: None,
+        }
     }
 
     pub(crate) fn due(&self) -> Instant {

@@ -98,17 +98,37 @@ impl Outgoing {
     }
 
     /// Sends sound of our own making.
-    pub(crate) fn audio(&mut self, to: SocketAddr, stream: &StreamConfig, timestamp: u32, sound: &[u8], out: &mut Outbox) {
+    pub(crate) fn audio(
+        &mut self,
+        to: SocketAddr,
+        stream: &StreamConfig,
+        timestamp: u32,
+        sound: &[u8],
+        out: &mut Outbox,
+    ) {
         self.map = None;
         let marker = core::mem::take(&mut self.fresh);
-        let header =
-            Header { marker, payload_type: stream.send_payload_type, seq: self.next_seq, timestamp, ssrc: self.ssrc };
+        let header = Header {
+            marker,
+            payload_type: stream.send_payload_type,
+            seq: self.next_seq,
+            timestamp,
+            ssrc: self.ssrc,
+        };
         self.free_timestamp = Some(timestamp.wrapping_add(sound.len() as u32));
         self.put(to, header, sound, out);
     }
 
     /// Sends a telephone event of our own making.
-    pub(crate) fn event(&mut self, to: SocketAddr, payload_type: u8, timestamp: u32, marker: bool, event: Event, out: &mut Outbox) {
+    pub(crate) fn event(
+        &mut self,
+        to: SocketAddr,
+        payload_type: u8,
+        timestamp: u32,
+        marker: bool,
+        event: Event,
+        out: &mut Outbox,
+    ) {
         self.begin_source();
         let header = Header { marker, payload_type, seq: self.next_seq, timestamp, ssrc: self.ssrc };
         self.free_timestamp = Some(timestamp.wrapping_add(u32::from(event.duration)));
@@ -131,7 +151,9 @@ impl Outgoing {
         out: &mut Outbox,
     ) {
         let known = self.map.filter(|m| {
-            m.from == origin.leg && m.ssrc == origin.ssrc && !matches!(origin.arrival, Arrival::First | Arrival::Restarted)
+            m.from == origin.leg
+                && m.ssrc == origin.ssrc
+                && !matches!(origin.arrival, Arrival::First | Arrival::Restarted)
         });
         let map = match known {
             Some(map) => map,
@@ -154,7 +176,11 @@ impl Outgoing {
             return;
         }
         // A mapping half the circle old would take new packets for old ones.
-        let first_seq = if origin.seq.wrapping_sub(map.first_seq) > 0x2000 { origin.seq.wrapping_sub(0x1000) } else { map.first_seq };
+        let first_seq = if origin.seq.wrapping_sub(map.first_seq) > 0x2000 {
+            origin.seq.wrapping_sub(0x1000)
+        } else {
+            map.first_seq
+        };
         self.map = Some(Map { first_seq, ..map });
         let marker = core::mem::take(&mut self.fresh) || origin.marker;
         let seq = origin.seq.wrapping_add(map.seq_offset);
@@ -174,7 +200,9 @@ impl Outgoing {
 
     /// A packet of the other leg is held back on purpose: that must not look like a loss.
     pub(crate) fn hold_back(&mut self, origin: Origin) {
-        if let Some(map) = self.map.as_mut().filter(|m| m.from == origin.leg && origin.arrival != Arrival::Late) {
+        if let Some(map) =
+            self.map.as_mut().filter(|m| m.from == origin.leg && origin.arrival != Arrival::Late)
+        {
             map.seq_offset = map.seq_offset.wrapping_sub(1);
             map.first_seq = origin.seq.wrapping_add(1);
         }

@@ -76,7 +76,15 @@ impl Session {
     }
 
     /// Takes a datagram that came for a leg; `rtcp` when it came to the RTCP port.
-    pub fn packet(&mut self, leg: LegId, from: SocketAddr, rtcp: bool, bytes: &[u8], now: Instant, out: &mut Outbox) {
+    pub fn packet(
+        &mut self,
+        leg: LegId,
+        from: SocketAddr,
+        rtcp: bool,
+        bytes: &[u8],
+        now: Instant,
+        out: &mut Outbox,
+    ) {
         let Some(speaker) = self.leg(leg) else { return };
         if rtcp || is_rtcp(bytes) {
             speaker.hear_report(from, bytes, now);

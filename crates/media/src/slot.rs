@@ -88,7 +88,14 @@ impl Leg {
         }
     }
 
-    fn run_slot(&mut self, config: &StreamConfig, to: SocketAddr, bank: &Bank, slot: Instant, out: &mut Outbox) {
+    fn run_slot(
+        &mut self,
+        config: &StreamConfig,
+        to: SocketAddr,
+        bank: &Bank,
+        slot: Instant,
+        out: &mut Outbox,
+    ) {
         let clock = self.out.clock(slot);
         match self.digits.step(clock, config.ptime_samples()) {
             Step::Send { timestamp, marker, event } if config.sends() => match config.send_telephone_event {
@@ -137,7 +144,14 @@ impl Leg {
     }
 
     /// The key as tones, for a peer that takes no telephone events.
-    fn send_tones(&mut self, config: &StreamConfig, to: SocketAddr, clock: u32, event: TelephoneEvent, out: &mut Outbox) {
+    fn send_tones(
+        &mut self,
+        config: &StreamConfig,
+        to: SocketAddr,
+        clock: u32,
+        event: TelephoneEvent,
+        out: &mut Outbox,
+    ) {
         let Some((low, high)) = Digit::from_code(event.code).map(frequencies) else { return };
         let len = usize::from(config.ptime_samples()).min(CHUNK_MAX);
         let mut buffer = [0; CHUNK_MAX];

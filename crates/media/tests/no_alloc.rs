@@ -1,0 +1,92 @@
+//! On the path of a packet nothing allocates: a counting allocator stands under a warm session.
+
+mod world;
+
+use core::time::Duration;
+use senim_base::{ClipId, PlayId, RecordingId, TrackId};
+use senim_media::{Order, StreamConfig};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use world::{A, B, World, config};
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// Tests only: the crate itself forbids unsafe code.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|c| c.set(c.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn the_counter_counts() {
+    let before = COUNT.with(Cell::get);
+    std::hint::black_box(Vec::<u8>::with_capacity(100));
+    assert_eq!(COUNT.with(Cell::get) - before, 1);
+}
+
+/// Twelve seconds of packets and ticks, cleared after each; allocations counted.
+fn allocations(world: &mut World) -> u64 {
+    let addresses = [(A, world.phone(A).address), (B, world.phone(B).address)];
+    let mut packet = [0x55; 172];
+    let before = COUNT.with(Cell::get);
+    for n in 0..600u16 {
+        let header = senim_rtp::Header {
+            payload_type: if n % 50 == 7 { 101 } else { 8 },
+            seq: n,
+            timestamp: u32::from(n) * 160,
+            ssrc: 9,
+            marker: false,
+        };
+        header.write(&mut packet);
+        for (leg, address) in addresses {
+            world.session.packet(leg, address, false, &packet, world.now, &mut world.out);
+            world.out.clear();
+        }
+        world.now += Duration::from_millis(20);
+        world.session.tick(&world.bank, world.now, &mut world.out);
+        world.out.clear();
+    }
+    COUNT.with(Cell::get) - before
+}
+
+fn recorded(other: StreamConfig) -> World {
+    let mut world = World::pair(config("10.0.0.1:4000"), other);
+    for (leg, track) in [(A, 0), (B, 2)] {
+        world.order(Order::Record { leg, recording: RecordingId(1), track: TrackId(track) });
+        world.order(Order::RecordHeard { leg, recording: RecordingId(1), track: TrackId(track + 1) });
+    }
+    world
+}
+
+#[test]
+fn bridged_recorded_translated_and_recut_packets_do_not_allocate() {
+    for (codec, ptime) in
+        [(senim_sdp::Codec::Pcma, 20), (senim_sdp::Codec::Pcmu, 20), (senim_sdp::Codec::Pcmu, 30)]
+    {
+        let mut world = recorded(StreamConfig { codec, send_ptime_ms: ptime, ..config("10.0.0.2:4000") });
+        world.order(Order::Bridge { a: A, b: B });
+        assert_eq!(allocations(&mut world), 0, "{codec:?} {ptime}");
+    }
+}
+
+#[test]
+fn prompts_digits_and_reports_do_not_allocate() {
+    let mut world = recorded(StreamConfig { receive_telephone_event: None, ..config("10.0.0.2:4000") });
+    let clips: Vec<ClipId> = vec![world.clip("one", 600.0, 1_000), world.clip("two", 700.0, 333)];
+    world.order(Order::Play { leg: A, play: PlayId(1), clips: clips.clone(), repeat: true });
+    world.order(Order::Play { leg: B, play: PlayId(2), clips, repeat: false });
+    // The play that ends gives its list of clips back: a free, not an allocation.
+    assert_eq!(allocations(&mut world), 0);
+}

@@ -1,0 +1,356 @@
+//! A world of one session: it owns the time, the phones at the other ends, and keeps what each of them hears.
+#![allow(dead_code)] // each test file uses its part
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)] // helpers of tests, outside any #[test]
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use senim_audio::{Bank, g711, listen};
+use senim_base::{CallId, ClipId, Instant, LegId, PlayId, RecordingId, TrackId};
+use senim_media::{Event, Item, LegReport, Order, Outbox, Session, StreamConfig};
+use senim_rtp::{Digit, Event as TelephoneEvent, EventDetector, EventSender, Header, Packet, Step};
+use senim_sdp::{Codec, Direction};
+use std::collections::BTreeMap;
+
+pub(crate) struct Sent {
+    pub(crate) at: Instant,
+    pub(crate) to: SocketAddr,
+    pub(crate) rtcp: bool,
+    pub(crate) header: Header,
+    pub(crate) payload: Vec<u8>,
+}
+
+pub(crate) struct Tap {
+    pub(crate) recording: RecordingId,
+    pub(crate) track: TrackId,
+    pub(crate) at: Instant,
+    pub(crate) codec: Codec,
+    pub(crate) timestamp: u32,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A phone: says a tone, presses keys, on its own clock.
+pub(crate) struct Phone {
+    pub(crate) address: SocketAddr,
+    pub(crate) codec: Codec,
+    pub(crate) payload_type: u8,
+    pub(crate) event_type: Option<u8>,
+    pub(crate) ptime_ms: u16,
+    pub(crate) hz: Option<f32>,
+    pub(crate) seq: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) ssrc: u32,
+    pub(crate) marker: bool,
+    pub(crate) due: Instant,
+    pub(crate) keys: EventSender,
+    pub(crate) lose: fn(u16) -> bool,
+    pub(crate) phase: u32,
+}
+
+impl Phone {
+    fn packet(&mut self) -> Option<Vec<u8>> {
+        let ticks = self.ptime_ms * 8;
+        let at = self.timestamp;
+        self.timestamp = at.wrapping_add(u32::from(ticks));
+        let step = match self.event_type {
+            Some(_) => self.keys.step(at, ticks),
+            None => Step::Idle,
+        };
+        let (payload_type, timestamp, payload) = match step {
+            Step::Send { timestamp, event, .. } => (self.event_type?, timestamp, event.to_bytes().to_vec()),
+            Step::Gap => return None,
+            Step::Idle => (self.payload_type, at, self.sound(self.hz?, ticks)),
+        };
+        let seq = self.seq;
+        self.seq = seq.wrapping_add(1);
+        if (self.lose)(seq) {
+            return None;
+        }
+        let marker = std::mem::take(&mut self.marker);
+        Some(bytes(Header { marker, payload_type, seq, timestamp, ssrc: self.ssrc }, &payload))
+    }
+
+    fn sound(&mut self, hz: f32, ticks: u16) -> Vec<u8> {
+        (0..ticks)
+            .map(|_| {
+                self.phase = (self.phase + 1) % 8_000;
+                let s = (8_000.0 * (core::f32::consts::TAU * hz * self.phase as f32 / 8_000.0).sin()) as i16;
+                match self.codec {
+                    Codec::Pcma => g711::alaw_encode(s),
+                    Codec::Pcmu => g711::ulaw_encode(s),
+                }
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn bytes(header: Header, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = header.to_bytes().to_vec();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+pub(crate) fn config(remote: &str) -> StreamConfig {
+    let remote: SocketAddr = remote.parse().unwrap();
+    StreamConfig {
+        remote,
+        remote_rtcp: SocketAddr::new(remote.ip(), remote.port() + 1),
+        rtcp_mux: false,
+        signalling_peer: remote.ip(),
+        codec: Codec::Pcma,
+        send_payload_type: 8,
+        receive_payload_type: 8,
+        send_telephone_event: Some(101),
+        receive_telephone_event: Some(101),
+        send_ptime_ms: 20,
+        direction: Direction::SendRecv,
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) session: Session,
+    pub(crate) bank: Bank,
+    pub(crate) now: Instant,
+    pub(crate) out: Outbox,
+    pub(crate) phones: BTreeMap<LegId, Phone>,
+    pub(crate) sent: BTreeMap<LegId, Vec<Sent>>,
+    pub(crate) configs: BTreeMap<LegId, StreamConfig>,
+    pub(crate) taps: Vec<Tap>,
+    pub(crate) ended: Vec<(RecordingId, usize)>,
+    pub(crate) events: Vec<(Instant, Event)>,
+}
+
+pub(crate) const A: LegId = LegId(1);
+pub(crate) const B: LegId = LegId(2);
+
+impl World {
+    pub(crate) fn new() -> World {
+        World {
+            session: Session::new(CallId(1), 7),
+            bank: Bank::new(),
+            now: Instant::from_secs(1_000),
+            out: Outbox::new(),
+            phones: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            taps: Vec::new(),
+            ended: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// A world with legs A (tone 500 Hz) and B (tone 900 Hz), each as its configuration says.
+    pub(crate) fn pair(a: StreamConfig, b: StreamConfig) -> World {
+        let mut world = World::new();
+        world.leg(A, a, Some(500.0));
+        world.leg(B, b, Some(900.0));
+        world
+    }
+
+    pub(crate) fn leg(&mut self, id: LegId, config: StreamConfig, hz: Option<f32>) {
+        self.order(Order::Open { leg: id, port: 20_000 + 2 * id.0 as u16 });
+        self.configure(id, config);
+        let phone = Phone {
+            address: config.remote,
+            codec: config.codec,
+            payload_type: config.receive_payload_type,
+            event_type: config.receive_telephone_event,
+            ptime_ms: config.send_ptime_ms,
+            hz,
+            seq: 60_000 + id.0 as u16,
+            timestamp: 0xffff_0000 + id.0 as u32,
+            ssrc: 0x1000 + id.0 as u32,
+            marker: true,
+            due: self.now + Duration::from_millis(3 * id.0),
+            keys: EventSender::default(),
+            lose: |_| false,
+            phase: 0,
+        };
+        self.phones.insert(id, phone);
+    }
+
+    pub(crate) fn configure(&mut self, id: LegId, stream: StreamConfig) {
+        self.configs.insert(id, stream);
+        self.order(Order::Configure { leg: id, stream });
+    }
+
+    pub(crate) fn order(&mut self, order: Order) {
+        self.session.order(&order, self.now, &mut self.out);
+        self.drain();
+    }
+
+    pub(crate) fn play(&mut self, leg: LegId, play: u64, clips: &[ClipId], repeat: bool) {
+        self.order(Order::Play { leg, play: PlayId(play), clips: clips.to_vec(), repeat });
+    }
+
+    /// A clip of a tone, in the bank.
+    pub(crate) fn clip(&mut self, name: &str, hz: f32, ms: u32) -> ClipId {
+        self.bank.add(None, name, &sine(hz, ms))
+    }
+
+    pub(crate) fn phone(&mut self, id: LegId) -> &mut Phone {
+        self.phones.get_mut(&id).unwrap()
+    }
+
+    pub(crate) fn press(&mut self, id: LegId, keys: &str) {
+        for key in keys.chars() {
+            assert!(self.phone(id).keys.push(Digit::from_char(key).unwrap()));
+        }
+    }
+
+    pub(crate) fn packet(&mut self, leg: LegId, from: SocketAddr, bytes: &[u8]) {
+        self.session.packet(leg, from, false, bytes, self.now, &mut self.out);
+        self.drain();
+    }
+
+    /// Lets so many milliseconds pass.
+    pub(crate) fn run(&mut self, ms: u64) {
+        for _ in 0..ms {
+            self.now += Duration::from_millis(1);
+            self.speak();
+            if self.session.deadline().is_some_and(|at| at <= self.now) {
+                self.session.tick(&self.bank, self.now, &mut self.out);
+                self.drain();
+                assert!(self.session.deadline().is_none_or(|at| at > self.now), "a tick leaves nothing due");
+            }
+        }
+    }
+
+    /// Lets time pass in which nobody ticks the session.
+    pub(crate) fn starve(&mut self, ms: u64) {
+        self.now += Duration::from_millis(ms);
+    }
+
+    fn speak(&mut self) {
+        let now = self.now;
+        let mut arrived = Vec::new();
+        for (leg, phone) in &mut self.phones {
+            while phone.due <= now {
+                phone.due += Duration::from_millis(u64::from(phone.ptime_ms));
+                arrived.extend(phone.packet().map(|bytes| (*leg, phone.address, bytes)));
+            }
+        }
+        for (leg, from, bytes) in arrived {
+            self.packet(leg, from, &bytes);
+        }
+    }
+
+    fn drain(&mut self) {
+        for item in self.out.items() {
+            match item {
+                Item::Send { leg, to, rtcp, bytes } => {
+                    let (header, payload) = match Packet::read(bytes) {
+                        Ok(packet) if !rtcp => (packet.header, packet.payload.to_vec()),
+                        _ => (Header::default(), bytes.to_vec()),
+                    };
+                    let sent = Sent { at: self.now, to, rtcp, header, payload };
+                    self.sent.entry(leg).or_default().push(sent);
+                }
+                Item::Tap { recording, track, at, codec, timestamp, bytes } => {
+                    let tap = Tap { recording, track, at, codec, timestamp, bytes: bytes.to_vec() };
+                    self.taps.push(tap);
+                }
+                Item::TapEnd { recording } => self.ended.push((recording, self.taps.len())),
+                Item::Event(event) => self.events.push((self.now, event)),
+            }
+        }
+        self.out.clear();
+    }
+
+    /// Forgets what was sent and told so far.
+    pub(crate) fn forget(&mut self) {
+        self.sent.clear();
+        self.events.clear();
+        self.taps.clear();
+    }
+
+    pub(crate) fn rtp(&self, leg: LegId) -> Vec<&Sent> {
+        self.sent.get(&leg).into_iter().flatten().filter(|s| !s.rtcp).collect()
+    }
+
+    pub(crate) fn audio(&self, leg: LegId) -> Vec<&Sent> {
+        let events = self.configs[&leg].send_telephone_event;
+        self.rtp(leg).into_iter().filter(|s| Some(s.header.payload_type) != events).collect()
+    }
+
+    /// What the phone of a leg hears, as samples.
+    pub(crate) fn heard(&self, leg: LegId) -> Vec<i16> {
+        let codec = self.configs[&leg].codec;
+        self.audio(leg).iter().flat_map(|s| decode(codec, &s.payload)).collect()
+    }
+
+    pub(crate) fn hears(&self, leg: LegId, hz: f32) -> bool {
+        listen::contains_tone(&self.heard(leg), hz)
+    }
+
+    /// The keys that the phone of a leg hears as telephone events.
+    pub(crate) fn keys_heard(&self, leg: LegId) -> String {
+        let mut detector = EventDetector::default();
+        let events = self.configs[&leg].send_telephone_event;
+        self.rtp(leg)
+            .into_iter()
+            .filter(|s| Some(s.header.payload_type) == events)
+            .filter_map(|s| detector.packet(s.header.timestamp, TelephoneEvent::read(&s.payload)?))
+            .map(Digit::as_char)
+            .collect()
+    }
+
+    /// The keys that the switch is told of.
+    pub(crate) fn keys_told(&self) -> String {
+        let digit = |event: &Event| match event {
+            Event::Digit { digit, .. } => Some(digit.as_char()),
+            _ => None,
+        };
+        self.events.iter().filter_map(|(_, event)| digit(event)).collect()
+    }
+
+    pub(crate) fn told(&self, wanted: impl Fn(&Event) -> bool) -> Vec<Instant> {
+        self.events.iter().filter(|(_, event)| wanted(event)).map(|(at, _)| *at).collect()
+    }
+
+    pub(crate) fn close(&mut self, leg: LegId) -> LegReport {
+        self.order(Order::Close { leg });
+        let report = |event: &Event| match event {
+            Event::Report { leg: l, report } if *l == leg => Some(*report),
+            _ => None,
+        };
+        self.events.iter().find_map(|(_, event)| report(event)).unwrap()
+    }
+
+    /// One SSRC, marker only where a talkspurt begins, timestamps that never go back.
+    pub(crate) fn assert_one_stream(&self, leg: LegId) {
+        for pair in self.audio(leg).windows(2) {
+            let (a, b) = (&pair[0], &pair[1]);
+            assert_eq!(a.header.ssrc, b.header.ssrc, "the SSRC stays");
+            let forward = b.header.timestamp.wrapping_sub(a.header.timestamp) as i32;
+            assert!(forward >= a.payload.len() as i32, "timestamps overlap by {forward} at {:?}", b.at);
+            assert!((b.header.seq.wrapping_sub(a.header.seq) as i16) > 0, "sequence numbers go on");
+        }
+    }
+}
+
+/// A tone of so many milliseconds.
+pub(crate) fn sine(hz: f32, ms: u32) -> Vec<i16> {
+    (0..ms * 8).map(|n| (8_000.0 * (core::f32::consts::TAU * hz * n as f32 / 8_000.0).sin()) as i16).collect()
+}
+
+/// Keys as pairs of tones, 100 ms on and 100 ms off.
+pub(crate) fn tones(pairs: &[(f32, f32)]) -> Vec<i16> {
+    let mut pcm = Vec::new();
+    for (low, high) in pairs {
+        pcm.extend(sine(*low, 100).into_iter().zip(sine(*high, 100)).map(|(a, b)| a / 2 + b / 2));
+        pcm.extend([0; 800]);
+    }
+    pcm
+}
+
+pub(crate) fn decode(codec: Codec, payload: &[u8]) -> Vec<i16> {
+    let law = match codec {
+        Codec::Pcma => g711::alaw_decode,
+        Codec::Pcmu => g711::ulaw_decode,
+    };
+    payload.iter().map(|byte| law(*byte)).collect()
+}
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
