@@ -2,3 +2,5 @@
 //!
 //! *Invariant:* no decisions. What a datagram means is decided below.
 #![deny(unsafe_code)]
+
+pub mod sip;

@@ -1,0 +1,205 @@
+//! SIP's sockets: datagrams and streams in, each with its [`Flow`]; bytes out by flow, never blocking the sender.
+//!
+//! Nothing is framed, parsed or decided here. Whoever is told of an [`Arrival`] must return at once.
+
+mod sender;
+mod table;
+mod tcp;
+mod udp;
+
+pub use sender::{Counters, Sender};
+
+use core::fmt;
+use core::time::Duration;
+use senim_sip::{Flow, Transport};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::task::AbortHandle;
+
+/// Addresses to listen on; port 0 takes a free one.
+#[derive(Clone, Debug, Default)]
+pub struct Listen {
+    /// For datagrams.
+    pub udp: Vec<SocketAddr>,
+    /// For streams.
+    pub tcp: Vec<SocketAddr>,
+}
+
+/// Ceilings of the sockets, and what happens there.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections from one address; a further one is closed at once and counted.
+    pub connections_per_address: usize,
+    /// Connections in all; a further one is closed at once and counted.
+    pub connections: usize,
+    /// A caller's connection that has earned no answer of ours for so long after it opened is closed.
+    pub unanswered: Duration,
+    /// How long opening a connection may take before it [failed](Arrival::Failed).
+    pub connect: Duration,
+    /// How long a peer may leave our bytes unread before its connection is closed.
+    pub write: Duration,
+    /// Messages waiting for one connection; one more closes it, since a hole in a stream cannot be mended.
+    pub stream_queue: usize,
+    /// Datagrams waiting for one socket; further ones are dropped and counted, and SIP's own timers repeat them.
+    pub datagram_queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections_per_address: 64,
+            connections: 4096,
+            unanswered: Duration::from_secs(30),
+            connect: Duration::from_secs(3),
+            write: Duration::from_secs(10),
+            stream_queue: 256,
+            datagram_queue: 4096,
+        }
+    }
+}
+
+/// What came from outside.
+#[derive(Clone)]
+pub enum Arrival {
+    /// One datagram.
+    Datagram {
+        /// Its way.
+        flow: Flow,
+        /// The whole of it.
+        bytes: Vec<u8>,
+    },
+    /// A piece of a stream, cut anywhere.
+    Stream {
+        /// Its connection.
+        flow: Flow,
+        /// The next bytes.
+        bytes: Vec<u8>,
+    },
+    /// A connection is gone, whoever closed it. Said once for every connection that was open.
+    Closed(Flow),
+    /// Nothing can be sent on this flow: no such connection, none could be opened, or the network refused.
+    Failed(Flow),
+}
+
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arrival::Datagram { flow, bytes } => write!(f, "Datagram({flow:?}, {} bytes)", bytes.len()),
+            Arrival::Stream { flow, bytes } => write!(f, "Stream({flow:?}, {} bytes)", bytes.len()),
+            Arrival::Closed(flow) => write!(f, "Closed({flow:?})"),
+            Arrival::Failed(flow) => write!(f, "Failed({flow:?})"),
+        }
+    }
+}
+
+/// Operator: an address that cannot be listened on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BindFault {
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// As configured.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub why: io::ErrorKind,
+}
+
+impl fmt::Display for BindFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (transport, port) = (self.transport.param(), self.address.port());
+        write!(f, "cannot listen for SIP on {transport}:{}: ", self.address)?;
+        match self.why {
+            io::ErrorKind::AddrInUse => write!(
+                f,
+                "port in use; stop the program that has it (see `ss -lnp sport = :{port}`) or write another port"
+            ),
+            io::ErrorKind::AddrNotAvailable => {
+                f.write_str("no such address on this machine; write one that `ip address` shows, or 0.0.0.0")
+            }
+            io::ErrorKind::PermissionDenied => {
+                f.write_str("not permitted; write a port above 1023, or grant CAP_NET_BIND_SERVICE")
+            }
+            why => write!(f, "{why}"),
+        }
+    }
+}
+
+impl core::error::Error for BindFault {}
+
+/// The open sockets. Dropping them stops listening and closes every connection.
+pub struct SipSockets {
+    local: Vec<(Transport, SocketAddr)>,
+    sender: Sender,
+    listeners: Vec<AbortHandle>,
+}
+
+/// Whoever is told of arrivals.
+type Listener = Arc<dyn Fn(Arrival) + Send + Sync>;
+
+/// Opens every address or none, with the default [`Limits`]. `on` is told of arrivals, from several tasks at once.
+///
+/// # Errors
+/// [`BindFault`] names the first address that could not be had.
+pub async fn bind(
+    listen: &Listen,
+    on: impl Fn(Arrival) + Send + Sync + Clone + 'static,
+) -> Result<SipSockets, BindFault> {
+    bind_with(listen, Limits::default(), on).await
+}
+
+/// [`bind`] with limits of one's own.
+///
+/// # Errors
+/// [`BindFault`] names the first address that could not be had.
+pub async fn bind_with(
+    listen: &Listen,
+    limits: Limits,
+    on: impl Fn(Arrival) + Send + Sync + Clone + 'static,
+) -> Result<SipSockets, BindFault> {
+    let on: Listener = Arc::new(on);
+    let fault = |transport, address, why: io::Error| BindFault { transport, address, why: why.kind() };
+    let mut udp = Vec::new();
+    for address in &listen.udp {
+        udp.push(udp::open(*address).map_err(|why| fault(Transport::Udp, *address, why))?);
+    }
+    let mut tcp = Vec::new();
+    for address in &listen.tcp {
+        tcp.push(tcp::open(*address).map_err(|why| fault(Transport::Tcp, *address, why))?);
+    }
+
+    let mut local = Vec::new();
+    let mut listeners = Vec::new();
+    let mut ports = Vec::new();
+    for socket in udp {
+        let port = udp::run(socket, &limits, &on, &mut listeners);
+        local.push((Transport::Udp, port.local));
+        ports.push(port);
+    }
+    let sender = Sender::new(ports, limits, on);
+    for (listener, address) in tcp {
+        local.push((Transport::Tcp, address));
+        listeners.push(tokio::spawn(tcp::accept(listener, address, sender.clone())).abort_handle());
+    }
+    Ok(SipSockets { local, sender, listeners })
+}
+
+impl SipSockets {
+    /// What is listened on, with real ports where 0 was asked for; datagrams first, in the order configured.
+    pub fn local(&self) -> Vec<(Transport, SocketAddr)> {
+        self.local.clone()
+    }
+
+    /// A hand to send with, for any thread.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+}
+
+impl Drop for SipSockets {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+        self.sender.close_all();
+    }
+}
