@@ -231,7 +231,7 @@ fn the_ninth_phone_takes_the_place_of_the_one_nearest_its_end() {
     w.say(&[("Contact", "<sip:aigul@10.0.1.1>"), ("Expires", "600")]);
     assert_eq!(w.phones(), BINDINGS_MAX);
     assert!(w.registrar.bindings("aigul").iter().all(|b| b.uri.host != "10.0.0.0"));
-    let many = vec!["<sip:aigul@h>"; BINDINGS_MAX + 1].join(", ");
+    let many = ["<sip:aigul@h>"; BINDINGS_MAX + 1].join(", ");
     assert_eq!(w.say(&[("Contact", &many)]).status, 400);
 }
 

@@ -117,23 +117,29 @@ impl Message {
 
     /// The value of the first header of that name, whichever case or compact form either side uses.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers(name).next()
+        let name = long_name(name);
+        self.lines.iter().find(|line| self.is_named(line, name)).map(|line| self.slice(&line.value))
     }
 
     /// The values of every header line of that name, in order; lists are not split.
-    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let name = long_name(name).to_owned();
-        self.lines
-            .iter()
-            .filter(move |line| long_name(self.slice(&line.name)).eq_ignore_ascii_case(&name))
-            .map(|line| self.slice(&line.value))
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let name = long_name(name);
+        self.lines.iter().filter(move |line| self.is_named(line, name)).map(|line| self.slice(&line.value))
+    }
+
+    /// `name` is a long one.
+    fn is_named(&self, line: &Line, name: &str) -> bool {
+        (line.name.len() == name.len() || line.name.len() == 1)
+            && long_name(self.slice(&line.name)).eq_ignore_ascii_case(name)
     }
 
     /// The values of a list header (Via, Contact, Route, Require, Allow …), split at commas outside quotes and
     /// brackets. A line whose quotes do not balance comes whole; empty elements are left out.
     pub fn values(&self, name: &str) -> Vec<&str> {
         let mut out = Vec::new();
-        for line in self.headers(name) {
+        let name = long_name(name);
+        for line in self.lines.iter().filter(|line| self.is_named(line, name)) {
+            let line = self.slice(&line.value);
             match text::split(line, b',') {
                 Ok(parts) => out.extend(parts.into_iter().filter(|part| !part.is_empty())),
                 Err(text::Bad) => out.push(line),

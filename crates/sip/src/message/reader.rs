@@ -33,8 +33,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message, ParseFault> {
     }
 }
 
+/// Where `what`, which begins with CR LF, stands first.
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+    let mut from = 0;
+    loop {
+        let rest = bytes.get(from..)?;
+        let at = from + rest.iter().position(|b| *b == b'\r')?;
+        if bytes.get(at..)?.starts_with(what) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
 }
 
 /// A line break before white space becomes white space (RFC 3261 section 7.3.1).
@@ -56,7 +65,8 @@ fn index(head: String) -> Result<(Message, Option<Malformed>), ParseFault> {
     let mut spans = Vec::with_capacity(16);
     let mut from = 0;
     while from < head.len() {
-        let len = head.get(from..).and_then(|rest| rest.find("\r\n")).unwrap_or(head.len() - from);
+        let len =
+            head.as_bytes().get(from..).and_then(|rest| find(rest, b"\r\n")).unwrap_or(head.len() - from);
         spans.push(from..from + len);
         from += len + 2;
     }

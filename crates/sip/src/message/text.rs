@@ -9,7 +9,8 @@ pub(crate) type Params = Vec<(String, Option<String>)>;
 const PARAMS_MAX: usize = 64;
 
 pub(crate) fn is_token_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b)
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 pub(crate) fn is_token(text: &str) -> bool {
