@@ -181,11 +181,10 @@ mod tests {
                     Item::Frame(Frame { track: TrackId(t), at_ms, codec, timestamp, payload })
                 }
             ),
-            (any::<u8>(), any::<u32>(), any::<u32>()).prop_map(|(t, at_ms, frames)| Item::Lost(Lost {
-                track: TrackId(t),
-                at_ms,
-                frames
-            })),
+            (any::<u8>(), any::<u32>(), any::<u32>(), 0u8..3).prop_map(|(t, at_ms, frames, cause)| {
+                let cause = Cause::from_code(cause).unwrap();
+                Item::Lost(Lost { track: TrackId(t), at_ms, frames, cause })
+            }),
             (any::<u32>(), "\\PC{0,40}").prop_map(|(at_ms, kind)| Item::Mark(Mark { at_ms, kind })),
         ]
     }
