@@ -258,7 +258,9 @@ impl Phone {
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.endpoint.poll() {
             match output {
-                senim_sip::Output::Transmit { flow, bytes } => self.out.push_back(Output::Sip { flow, bytes }),
+                senim_sip::Output::Transmit { flow, bytes } => {
+                    self.out.push_back(Output::Sip { flow, bytes })
+                }
                 senim_sip::Output::Disconnect(_) => {}
                 senim_sip::Output::Event(event) => self.event(event, now),
             }

@@ -84,9 +84,8 @@ impl Registration {
             .header("CSeq", &format!("{} REGISTER", self.cseq))
             .header("Contact", &format!("<{}>", self.contact))
             .header("Expires", &self.expires_s.to_string());
-        let answer = challenge.and_then(|c| {
-            self.credentials.answer(c, &Method::Register, &uri, &entropy.token(16))
-        });
+        let answer =
+            challenge.and_then(|c| self.credentials.answer(c, &Method::Register, &uri, &entropy.token(16)));
         if let Some((name, value)) = &answer {
             request = request.header(name, value);
         }
@@ -133,7 +132,11 @@ impl Registration {
     }
 
     /// The deadline came: what to send.
-    pub(crate) fn timeout(&mut self, entropy: &mut Entropy, now: Instant) -> (Option<Vec<u8>>, Option<Outcome>) {
+    pub(crate) fn timeout(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Instant,
+    ) -> (Option<Vec<u8>>, Option<Outcome>) {
         if let Some(pending) = &mut self.pending {
             if pending.again > now {
                 return (None, None);

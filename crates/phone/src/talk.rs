@@ -186,9 +186,7 @@ impl Phone {
             }
             SipEvent::Rejected { status, .. } => self.over(Event::Refused(status)),
             SipEvent::Cancelled { .. } => self.over(Event::Ended { by_peer: true }),
-            SipEvent::Ended { ending, .. } => {
-                self.over(Event::Ended { by_peer: ending != Ending::LocalBye })
-            }
+            SipEvent::Ended { ending, .. } => self.over(Event::Ended { by_peer: ending != Ending::LocalBye }),
             _ => None,
         };
         self.out.extend(told.map(Output::Event));

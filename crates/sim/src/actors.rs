@@ -52,7 +52,7 @@ impl Caller {
             1 => keys = vec![(pause(e), "7"), (pause(e), "9"), (pause(e), language), (pause(e), "1")],
             2 => keys = vec![(pause(e), "0")],
             3 => keys.push((pause(e), "3")),
-            4 => keys.extend([(pause(e), "4"), (pause(e), "20260000014"), (seconds(e, 5, 9), "#")]),
+            4 => keys.extend([(pause(e), "4"), (pause(e), "20260000015"), (seconds(e, 5, 9), "#")]),
             5 => keys.extend([(pause(e), "2"), (seconds(e, 5, 40), "0")]),
             6 => keys.push((pause(e), "2")),
             _ => keys.push((pause(e), "1")),
@@ -77,7 +77,7 @@ impl Consultant {
             2 => Plan::Lost(answer, seconds(e, 1, 30)),
             3 | 4 => Plan::Key(answer, talk, "*14"),
             5 | 6 => Plan::Key(answer, talk, "*20"),
-            7 => Plan::Key(answer, talk, "*2120260000014"),
+            7 => Plan::Key(answer, talk, "*2120260000015"),
             8 => Plan::Hold(answer, talk),
             _ => Plan::Answer(answer, talk),
         }

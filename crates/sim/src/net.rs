@@ -21,12 +21,8 @@ pub struct Wire {
 
 impl Wire {
     /// A perfect wire.
-    pub const GOOD: Wire = Wire {
-        delay: Duration::from_millis(1),
-        jitter: Duration::ZERO,
-        lost_one_in: 0,
-        doubled_one_in: 0,
-    };
+    pub const GOOD: Wire =
+        Wire { delay: Duration::from_millis(1), jitter: Duration::ZERO, lost_one_in: 0, doubled_one_in: 0 };
 
     /// A bad mobile day.
     pub const BAD: Wire = Wire {

@@ -64,7 +64,8 @@ impl Tape {
 
     /// A track as it would be exported: 8 kHz samples from the recording's first moment.
     pub fn track(&self, recording: RecordingId, track: TrackId) -> Vec<i16> {
-        let (Some(frames), Some(begun)) = (self.frames.get(&(recording, track)), self.begun.get(&recording)) else {
+        let (Some(frames), Some(begun)) = (self.frames.get(&(recording, track)), self.begun.get(&recording))
+        else {
             return Vec::new();
         };
         let mut placer = Placer::new(track);

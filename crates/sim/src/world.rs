@@ -317,8 +317,7 @@ impl World {
     fn deliver(&mut self, d: &Datagram) {
         if d.to.ip() == LINE {
             if d.to.port() == SIP_PORT {
-                let flow =
-                    Flow { transport: Transport::Udp, local: d.to, remote: d.from, connection: 0 };
+                let flow = Flow { transport: Transport::Udp, local: d.to, remote: d.from, connection: 0 };
                 let input = senim_sip::Input::Datagram { flow, bytes: &d.bytes };
                 self.switch.handle(Input::Sip(input), self.now);
                 self.settle();
@@ -345,7 +344,7 @@ impl World {
         let port = d.to.port() & !1;
         let Some(&(call, leg)) = self.ports.get(&port) else { return };
         if let Some(session) = self.sessions.get_mut(&call) {
-            session.packet(leg, d.from, rtcp, &d.bytes, self.now, &self.bank, &mut self.outbox);
+            session.packet(leg, d.from, rtcp, &d.bytes, self.now, &mut self.outbox);
             self.session_speaks(call);
             self.settle();
         }
@@ -353,7 +352,7 @@ impl World {
 
     fn tick(&mut self, call: CallId) {
         if let Some(session) = self.sessions.get_mut(&call) {
-            session.tick(self.now, &self.bank, &mut self.outbox);
+            session.tick(&self.bank, self.now, &mut self.outbox);
             self.session_speaks(call);
             self.settle();
         }
@@ -403,7 +402,7 @@ impl World {
     fn media_order(&mut self, call: CallId, order: &Order) {
         let seed = call.0;
         let session = self.sessions.entry(call).or_insert_with(|| Session::new(call, seed));
-        session.order(order, &self.bank, self.now, &mut self.outbox);
+        session.order(order, self.now, &mut self.outbox);
         match order {
             Order::Open { leg, port } => {
                 self.ports.insert(*port, (call, *leg));

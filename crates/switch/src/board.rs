@@ -29,9 +29,9 @@ impl Switch {
     }
 
     fn waiting_rows(&self, now: Instant) -> Vec<WaitingRow> {
-        let snapshot = self.queue.snapshot(now);
+        let snapshot = self.queue.snapshot();
         let rows = snapshot.waiting.iter().zip(1u32..).filter_map(|(w, position)| {
-            let call = self.calls.get(&w.call)?;
+            let call = self.calls.get(&w.caller.call)?;
             let place = call.place.as_ref()?;
             let ringing = match &call.state {
                 State::Waiting(waiting) => waiting.ringing.as_ref().map(|r| self.login(r.consultant)),

@@ -4,7 +4,7 @@
 use crate::api::{CallOf, Command, Duty, Refusal, Reply};
 use crate::facts::{Author, Disposition, Doing, EndCause, Fact, Record};
 use senim_appeals::{AppealNumber, Change, Registry};
-use senim_base::{CallId, ConsultantId, Language, OfferId, Redacted, RecordingId, WallTime};
+use senim_base::{CallId, ConsultantId, Language, OfferId, RecordingId, Redacted, WallTime};
 use senim_sip::Secrets;
 use std::collections::BTreeMap;
 
@@ -279,9 +279,10 @@ impl Books {
                 let calls = self.appeals.calls_of(*number).to_vec();
                 Ok((vec![], Reply::Appeal { number: *number, status, calls }))
             }
-            Command::NoteSearch { number, by, found } => {
-                done(vec![(None, Fact::RecordingsSearched { number: *number, by: by.clone(), found: *found })])
-            }
+            Command::NoteSearch { number, by, found } => done(vec![(
+                None,
+                Fact::RecordingsSearched { number: *number, by: by.clone(), found: *found },
+            )]),
             Command::NoteExport { recording, number, demand, by } => done(vec![(
                 None,
                 Fact::RecordingExported {
@@ -357,9 +358,7 @@ impl Books {
         let (name, languages, skills) = (name.clone(), languages.to_vec(), skills.to_vec());
         let secrets = secrets.clone();
         let (consultant, fact) = match self.by_login(login) {
-            Some(p) => {
-                (p.id, Fact::ConsultantChanged { consultant: p.id, name, languages, skills, secrets })
-            }
+            Some(p) => (p.id, Fact::ConsultantChanged { consultant: p.id, name, languages, skills, secrets }),
             None => {
                 let consultant = ConsultantId(self.next_consultant);
                 let login = login.to_owned();

@@ -89,8 +89,7 @@ impl Rooms {
 
     /// States what happened.
     pub(crate) fn fact(&mut self, call: Option<CallId>, fact: Fact) {
-        let record =
-            Record { seq: self.books.seq() + 1, wall: self.wall(), at: self.now, call, fact };
+        let record = Record { seq: self.books.seq() + 1, wall: self.wall(), at: self.now, call, fact };
         self.books.apply(&record);
         self.out.push_back(Output::Record(record));
     }

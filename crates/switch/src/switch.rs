@@ -12,7 +12,7 @@ use crate::trunks::Trunks;
 use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
 use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
 use senim_sip::{Endpoint, Event as SipEvent, Invitation, Origin};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The wall clock may differ so far from what was expected before it is read anew, in milliseconds.
@@ -101,6 +101,8 @@ pub struct Switch {
     offers: BTreeMap<OfferId, CallId>,
     pub(crate) doing: BTreeMap<ConsultantId, (Doing, Instant)>,
     pub(crate) draining: Option<Vec<Ticket>>,
+    /// Recordings of this run that are not closed yet.
+    recording: BTreeSet<RecordingId>,
     next_call: u64,
 }
 
@@ -115,11 +117,9 @@ impl Switch {
         wall: WallTime,
     ) -> Self {
         let next_call = books.last_call().0 + 1;
-        let queue_settings = senim_queue::Settings {
-            queues: settings.queues.clone(),
-            first_offer: books.next_offer(),
-            ..senim_queue::Settings::default()
-        };
+        let queue_settings =
+            senim_queue::Settings { queues: settings.queues.clone(), ..senim_queue::Settings::default() };
+        let queue = Queue::new(queue_settings, books.next_offer());
         let rooms = Rooms {
             now,
             clock: WallClock::read(now, wall),
@@ -140,10 +140,11 @@ impl Switch {
         let mut switch = Switch {
             rooms,
             calls: BTreeMap::new(),
-            queue: Queue::new(queue_settings),
+            queue,
             offers: BTreeMap::new(),
             doing: BTreeMap::new(),
             draining: None,
+            recording: BTreeSet::new(),
             next_call,
         };
         switch.start();
@@ -210,7 +211,11 @@ impl Switch {
 
     /// What is to be done next. Drain after every [`Switch::handle`].
     pub fn poll(&mut self) -> Option<Output> {
-        self.rooms.out.pop_front()
+        let output = self.rooms.out.pop_front();
+        if let Some(Output::OpenRecording { recording, .. }) = output {
+            self.recording.insert(recording);
+        }
+        output
     }
 
     /// When to call with [`Input::Timeout`], and why.
@@ -238,7 +243,7 @@ impl Switch {
             sessions: self.rooms.sessions.len(),
             ports: self.rooms.ports.used(),
             timers: self.rooms.timers.len(),
-            waiting: self.queue.snapshot(self.rooms.now).waiting.len(),
+            waiting: self.queue.snapshot().waiting.len(),
         }
     }
 
@@ -273,6 +278,7 @@ impl Switch {
     fn see_off(&mut self) {
         self.calls.retain(|_, c| !c.is_over());
         if self.calls.is_empty()
+            && self.recording.is_empty()
             && let Some(tickets) = self.draining.as_mut().filter(|t| !t.is_empty())
         {
             let tickets = core::mem::take(tickets);
@@ -450,8 +456,11 @@ impl Switch {
                 self.rooms.totals.recordings += 1;
                 (recording, Fact::RecordingClosed { recording, length_ms, bytes, lost_frames, torn })
             }
-            RecordingReport::Failed { recording, why } => (recording, Fact::RecordingFailed { recording, why }),
+            RecordingReport::Failed { recording, why } => {
+                (recording, Fact::RecordingFailed { recording, why })
+            }
         };
+        self.recording.remove(&recording);
         let call = self.rooms.books.unclosed_recordings().get(&recording).copied().flatten();
         self.rooms.fact(call, fact);
     }
@@ -461,4 +470,3 @@ impl Switch {
         u32::try_from(self.calls.values().filter(|c| which(&c.state)).count()).unwrap_or(u32::MAX)
     }
 }
-

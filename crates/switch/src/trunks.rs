@@ -103,7 +103,9 @@ impl Trunks {
     /// Sends the probes that are due.
     pub(crate) fn probe(&mut self, sip: &mut Endpoint, now: Instant) {
         for (rank, t) in self.by_rank.iter_mut().enumerate() {
-            let (Some(due), Some(flow), Some(every)) = (t.next_probe, t.settings.flow, t.settings.probe_every) else {
+            let (Some(due), Some(flow), Some(every)) =
+                (t.next_probe, t.settings.flow, t.settings.probe_every)
+            else {
                 continue;
             };
             if due > now || t.probing.is_some() {

@@ -159,7 +159,9 @@ impl fmt::Display for Refusal {
                 write!(f, "all appeal numbers of {year} are used up; tell the vendor")
             }
             Refusal::NotNow { doing } => write!(f, "not possible while the consultant is {doing:?}"),
-            Refusal::LineNotRunning => f.write_str("only a running line can do this; start `senim serve` first"),
+            Refusal::LineNotRunning => {
+                f.write_str("only a running line can do this; start `senim serve` first")
+            }
             Refusal::NoForwardTrunk => {
                 f.write_str("the line knows no way to 1414; add a [[trunk]] and name it in [line] ucc_trunk")
             }

@@ -47,7 +47,11 @@ pub(crate) struct Knock<'a> {
 
 impl Call {
     /// Lets a call in, or gives the status it is refused with and why.
-    pub(crate) fn arrive(id: CallId, knock: Knock<'_>, rooms: &mut Rooms) -> Result<Call, (u16, &'static str)> {
+    pub(crate) fn arrive(
+        id: CallId,
+        knock: Knock<'_>,
+        rooms: &mut Rooms,
+    ) -> Result<Call, (u16, &'static str)> {
         let Some(offer) = knock.offer else { return Err((488, "the INVITE carries no SDP offer")) };
         let mut leg = Leg::open(id, Party::Caller, knock.peer, rooms).ok_or((503, "no RTP port is free"))?;
         let (answer, agreed) = match leg.sdp.answer_to(offer, Direction::SendRecv) {
@@ -80,7 +84,6 @@ impl Call {
             caller: Some(leg),
             trunk: knock.trunk,
             out_trunk: None,
-            user: knock.user,
             born: rooms.now,
             answered: false,
             run: None,
@@ -146,7 +149,10 @@ impl Call {
     }
 
     fn begin_script(&mut self, script: Arc<Script>, rooms: &mut Rooms) {
-        self.fact(Fact::ScriptBegan { script: script.name().to_owned(), hash: script.hash().to_string() }, rooms);
+        self.fact(
+            Fact::ScriptBegan { script: script.name().to_owned(), hash: script.hash().to_string() },
+            rooms,
+        );
         self.run = Some(Run::new(script));
         self.run_script(ScriptInput::Start, rooms);
     }

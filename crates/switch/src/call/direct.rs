@@ -97,7 +97,11 @@ impl Call {
         if answered {
             self.hang_up(EndCause::ConsultantHungUp, rooms);
         } else {
-            self.refuse(if status == 0 { 480 } else { status }, "the consultant did not take the call", rooms);
+            self.refuse(
+                if status == 0 { 480 } else { status },
+                "the consultant did not take the call",
+                rooms,
+            );
         }
     }
 
@@ -106,7 +110,10 @@ impl Call {
         let State::Direct(d) = core::mem::replace(&mut self.state, State::Script) else { return };
         let consultant = d.consultant;
         if d.arrival.is_none() {
-            self.fact(Fact::TalkEnded { consultant, talked_ms: crate::facts::ms(rooms.now.since(self.born)) }, rooms);
+            self.fact(
+                Fact::TalkEnded { consultant, talked_ms: crate::facts::ms(rooms.now.since(self.born)) },
+                rooms,
+            );
         }
         if let Some(l) = d.leg {
             if l.id == leg { l.closed(self.id, rooms) } else { l.close(self.id, rooms) }

@@ -22,7 +22,9 @@ impl Call {
                 _ => self.consultant_lost(cause, rooms),
             },
             State::Forwarding(_) => self.left_forwarding(leg, cause, rooms),
-            State::Forwarded(l) if leg == self.caller_leg || l.id == leg => self.left_forwarded(leg, cause, rooms),
+            State::Forwarded(l) if leg == self.caller_leg || l.id == leg => {
+                self.left_forwarded(leg, cause, rooms)
+            }
             State::Direct(_) => self.left_direct(leg, cause, rooms),
             _ => {}
         }

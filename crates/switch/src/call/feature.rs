@@ -61,7 +61,13 @@ impl Call {
         self.feature_say_prompt(name, rooms);
     }
 
-    fn duty(&self, consultant: ConsultantId, duty: &Duty, done: &'static str, rooms: &mut Rooms) -> &'static str {
+    fn duty(
+        &self,
+        consultant: ConsultantId,
+        duty: &Duty,
+        done: &'static str,
+        rooms: &mut Rooms,
+    ) -> &'static str {
         let login = rooms.books.person(consultant).map(|p| p.login.clone()).unwrap_or_default();
         match crate::duty::carry_out(&login, duty, rooms) {
             Ok(()) => done,

@@ -85,7 +85,13 @@ impl Call {
     }
 
     /// Takes a port for the other centre's leg; both who wait hear the ring tone.
-    pub(super) fn begin_dialling(&mut self, to: &str, from: Option<Talking>, by_script: bool, rooms: &mut Rooms) {
+    pub(super) fn begin_dialling(
+        &mut self,
+        to: &str,
+        from: Option<Talking>,
+        by_script: bool,
+        rooms: &mut Rooms,
+    ) {
         let mut forwarding = Forwarding {
             to: to.to_owned(),
             stage: Stage::Dialling,

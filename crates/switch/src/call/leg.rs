@@ -54,7 +54,12 @@ impl Leg {
     }
 
     /// The party changes its media within the dialog. Answers it; the leg keeps sounding as it did on a fault.
-    pub(crate) fn reoffered(&mut self, call: CallId, offer: Option<&[u8]>, rooms: &mut Rooms) -> Result<(), Fault> {
+    pub(crate) fn reoffered(
+        &mut self,
+        call: CallId,
+        offer: Option<&[u8]>,
+        rooms: &mut Rooms,
+    ) -> Result<(), Fault> {
         let Some(session) = self.session else { return Ok(()) };
         let now = rooms.now;
         let Some(offer) = offer else {

@@ -25,7 +25,7 @@ pub(crate) use wait::{Place, Waiting};
 
 use crate::facts::{EndCause, Fact};
 use crate::rooms::{Rooms, Wake};
-use senim_base::{CallId, ConsultantId, Instant, Language, LegId, PlayId, RecordingId, TrackId};
+use senim_base::{CallId, Instant, Language, LegId, PlayId, RecordingId, TrackId};
 use senim_ivr::{Run, SayId};
 use senim_media::Event as MediaEvent;
 use senim_sip::{Ending, Event as SipEvent};
@@ -70,8 +70,6 @@ pub(crate) struct Call {
     pub(crate) trunk: Option<String>,
     /// The trunk a forward went out on.
     pub(crate) out_trunk: Option<String>,
-    /// The consultant whose softphone made it.
-    pub(crate) user: Option<ConsultantId>,
     pub(crate) born: Instant,
     pub(crate) answered: bool,
     pub(crate) run: Option<Run>,
@@ -145,7 +143,9 @@ impl Call {
                 self.fact(Fact::MediaSilent { leg, silent_ms: crate::facts::ms(silent_for) }, rooms);
                 self.on_media_lost(leg, rooms);
             }
-            MediaEvent::Strangers { leg, packets } => self.fact(Fact::Strangers { leg, packets }, rooms),
+            MediaEvent::Strangers { leg, packets } => {
+                self.fact(Fact::Strangers { leg, packets: u64::from(packets) }, rooms);
+            }
             MediaEvent::FirstPacket { .. }
             | MediaEvent::Resumed { .. }
             | MediaEvent::Relatched { .. }

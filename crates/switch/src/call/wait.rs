@@ -133,9 +133,7 @@ impl Call {
         self.fact(Fact::Offered { offer, consultant }, rooms);
         let State::Waiting(w) = &mut self.state else { return };
         let flow = softphone(consultant, rooms).map(|(_, flow)| flow);
-        let leg = flow.and_then(|f| {
-            Leg::open(self.id, Party::Consultant(consultant), f.remote.ip(), rooms)
-        });
+        let leg = flow.and_then(|f| Leg::open(self.id, Party::Consultant(consultant), f.remote.ip(), rooms));
         match leg {
             Some(leg) => w.ringing = Some(Ringing { offer, consultant, leg, since: rooms.now }),
             None => {
@@ -186,7 +184,13 @@ impl Call {
         }
     }
 
-    pub(super) fn consultant_declines(&mut self, leg: LegId, status: u16, reason: Rejection, rooms: &mut Rooms) {
+    pub(super) fn consultant_declines(
+        &mut self,
+        leg: LegId,
+        status: u16,
+        reason: Rejection,
+        rooms: &mut Rooms,
+    ) {
         if !matches!(&self.state, State::Waiting(Waiting { ringing: Some(r), .. }) if r.leg.id == leg) {
             return;
         }

@@ -1,0 +1,200 @@
+//! The switch's own thread: one writer, no locks. It takes what arrives, lets the switch decide, writes the facts, and
+//! only then lets anything leave the house that depends on them.
+
+use super::clock;
+use core::time::Duration;
+use senim_base::CallId;
+use senim_media::Event as MediaEvent;
+use senim_net::media::MediaPool;
+use senim_net::sip::{Arrival as SipArrival, Sender};
+use senim_store::JournalWriter;
+use senim_store::vault::{Begin, RecordingThread};
+use senim_switch::api::{Command, Reply, Ticket};
+use senim_switch::facts::Record;
+use senim_switch::{Input, Output, RecordingReport, Switch};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+
+/// How long an acknowledgement waits for the disk before it goes out all the same, with the alarm standing.
+const SETTLE_MAX: Duration = Duration::from_millis(500);
+/// How often the calendar is read.
+const WALL_EVERY: Duration = Duration::from_secs(10);
+/// Arrivals handled before the deadline is looked at again.
+const BATCH: usize = 256;
+
+/// What comes to the switch's thread.
+#[derive(Debug)]
+pub enum Arrival {
+    /// From the SIP sockets.
+    Sip(SipArrival),
+    /// From a media worker.
+    Media(CallId, MediaEvent),
+    /// From the recording thread.
+    Recording(RecordingReport),
+    /// A command, and where its answer goes.
+    Ask(Command, SyncSender<Reply>),
+    /// The grace period is over: every call ends now.
+    EndAll,
+    /// The thread ends.
+    Quit,
+}
+
+/// The ways out of the house.
+pub struct Edges {
+    /// SIP sockets.
+    pub sip: Sender,
+    /// Media workers.
+    pub media: MediaPool,
+    /// The journal.
+    pub journal: JournalWriter,
+    /// The recording thread.
+    pub recorder: RecordingThread,
+}
+
+/// The switch's thread.
+pub struct Engine {
+    switch: Switch,
+    edges: Edges,
+    backlog: Vec<Record>,
+    seq: u64,
+    tickets: u64,
+    waiting: BTreeMap<Ticket, SyncSender<Reply>>,
+    wall_due: senim_base::Instant,
+    /// The journal took no more facts: said once.
+    full: bool,
+}
+
+impl Engine {
+    /// A thread's worth of state.
+    pub fn new(switch: Switch, edges: Edges) -> Self {
+        let seq = switch.books().seq();
+        Engine {
+            switch,
+            edges,
+            backlog: Vec::new(),
+            seq,
+            tickets: 0,
+            waiting: BTreeMap::new(),
+            wall_due: clock::now() + WALL_EVERY,
+            full: false,
+        }
+    }
+
+    /// Runs until [`Arrival::Quit`]; gives the edges back so that they close in order.
+    pub fn run(mut self, arrivals: &Receiver<Arrival>) -> Edges {
+        self.carry_out();
+        loop {
+            let due = self.switch.deadline().map_or(self.wall_due, |(at, _)| at.min(self.wall_due));
+            match arrivals.recv_timeout(clock::until(due)) {
+                Ok(Arrival::Quit) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(first) => {
+                    self.take(first);
+                    let mut quit = false;
+                    for arrival in arrivals.try_iter().take(BATCH) {
+                        match arrival {
+                            Arrival::Quit => quit = true,
+                            arrival => self.take(arrival),
+                        }
+                    }
+                    if quit {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.look_at_clocks();
+        }
+        self.write();
+        self.edges
+    }
+
+    fn look_at_clocks(&mut self) {
+        let now = clock::now();
+        if self.wall_due <= now {
+            self.wall_due = now + WALL_EVERY;
+            self.give(Input::Wall(clock::wall()));
+        }
+        if self.switch.deadline().is_some_and(|(at, _)| at <= now) {
+            self.give(Input::Timeout);
+        }
+    }
+
+    fn take(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Sip(arrival) => {
+                let input = match &arrival {
+                    SipArrival::Datagram { flow, bytes } => senim_sip::Input::Datagram { flow: *flow, bytes },
+                    SipArrival::Stream { flow, bytes } => senim_sip::Input::Stream { flow: *flow, bytes },
+                    SipArrival::Closed(flow) => senim_sip::Input::FlowClosed(*flow),
+                    SipArrival::Failed(flow) => senim_sip::Input::FlowFailed(*flow),
+                };
+                self.give(Input::Sip(input));
+            }
+            Arrival::Media(call, event) => self.give(Input::Media(call, event)),
+            Arrival::Recording(report) => self.give(Input::Recording(report)),
+            Arrival::Ask(command, answer) => {
+                self.tickets += 1;
+                let ticket = Ticket(self.tickets);
+                self.waiting.insert(ticket, answer);
+                self.give(Input::Command(ticket, command));
+            }
+            Arrival::EndAll => self.give(Input::EndAll),
+            Arrival::Quit => {}
+        }
+    }
+
+    fn give(&mut self, input: Input<'_>) {
+        self.switch.handle(input, clock::now());
+        self.carry_out();
+    }
+
+    /// Does what the switch wants, in its order.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.switch.poll() {
+            if !matches!(output, Output::Record(_)) {
+                self.write();
+            }
+            match output {
+                Output::Record(record) => {
+                    self.seq = record.seq;
+                    self.backlog.push(record);
+                }
+                Output::Settle => {
+                    if !self.edges.journal.wait(self.seq, SETTLE_MAX) {
+                        tracing::error!(seq = self.seq, "the disk is slow: an acknowledgement went out before its fact was safe");
+                    }
+                }
+                Output::Transmit { flow, bytes } => self.edges.sip.send(flow, bytes),
+                Output::Disconnect(flow) => self.edges.sip.disconnect(flow),
+                Output::Media(call, order) => self.edges.media.order(call, order),
+                Output::OpenRecording { recording, call, at, wall } => {
+                    self.edges.recorder.begin(Begin { recording, call, at, wall });
+                }
+                Output::Reply(ticket, reply) => {
+                    if let Some(answer) = self.waiting.remove(&ticket) {
+                        // Whoever asked may have gone meanwhile; what was done stays done.
+                        let _ = answer.try_send(reply);
+                    }
+                }
+                Output::Drained => {}
+            }
+        }
+        self.write();
+    }
+
+    /// Hands the facts so far to the journal. A journal that is full keeps them waiting here.
+    fn write(&mut self) {
+        if self.backlog.is_empty() {
+            return;
+        }
+        match self.edges.journal.submit(core::mem::take(&mut self.backlog)) {
+            Ok(()) => self.full = false,
+            Err(full) => {
+                self.backlog = full.0;
+                if !core::mem::replace(&mut self.full, true) {
+                    tracing::error!("the disk takes no facts; free the disk: calls go on, facts wait in memory");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The running line: every room wired to its edges, started in an order in which nothing is missed and stopped in one
+//! in which nothing is lost.
+
+pub mod clock;
+mod engine;
+mod scripts;
+pub mod settings;
+pub mod sounds;
+mod start;
+
+pub use engine::Arrival;
+pub use start::StartFault;
+
+use crate::config::Plan;
+use crate::control::{self, ControlServer, Request, Response};
+use core::time::Duration;
+use engine::Edges;
+use senim_sip::Transport;
+use senim_store::FolderLock;
+use senim_store::views::{Follower, Views};
+use senim_switch::api::{Command, Refusal, Reply};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+/// How long a question about what is kept waits for the views.
+const VIEWS_LAG_MAX: Duration = Duration::from_secs(2);
+
+/// A running line.
+pub struct Line {
+    arrivals: Sender<Arrival>,
+    engine: Option<JoinHandle<Edges>>,
+    views: Arc<Follower>,
+    control: Option<ControlServer>,
+    web: Option<senim_web::Server>,
+    runtime: Option<tokio::runtime::Runtime>,
+    local: Vec<(Transport, SocketAddr)>,
+    grace: Duration,
+    _lock: FolderLock,
+}
+
+/// Asks a running line, from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    arrivals: Sender<Arrival>,
+    views: Arc<Follower>,
+}
+
+impl Handle {
+    /// Gives a command and waits for its answer; what it changed is safe on disk then.
+    pub fn ask(&self, command: Command) -> Reply {
+        let (to, answer) = mpsc::sync_channel(1);
+        let stopped = || Reply::Refused { refusal: Refusal::LineNotRunning };
+        if self.arrivals.send(Arrival::Ask(command, to)).is_err() {
+            return stopped();
+        }
+        answer.recv().unwrap_or_else(|_| stopped())
+    }
+
+    /// What is kept, as fresh as the journal.
+    pub fn views(&self) -> &Views {
+        self.views.fresh(VIEWS_LAG_MAX)
+    }
+}
+
+impl Line {
+    /// Starts the line.
+    ///
+    /// # Errors
+    /// Whatever keeps it from answering, in the operator's words.
+    pub fn start(plan: &Plan) -> Result<Line, StartFault> {
+        start::start(plan)
+    }
+
+    /// A handle for other threads.
+    pub fn handle(&self) -> Handle {
+        Handle { arrivals: self.arrivals.clone(), views: self.views.clone() }
+    }
+
+    /// Where it answers SIP.
+    pub fn sip(&self) -> &[(Transport, SocketAddr)] {
+        &self.local
+    }
+
+    /// Where it answers HTTP.
+    pub fn web(&self) -> Option<SocketAddr> {
+        self.web.as_ref().map(senim_web::Server::local)
+    }
+
+    /// The line that says that it answers: `ready sip=udp:127.0.0.1:5060 web=http://127.0.0.1:8111`.
+    pub fn ready(&self) -> String {
+        let sip: Vec<String> = self.local.iter().map(|(t, a)| format!("{}:{a}", t.param())).collect();
+        match self.web() {
+            Some(web) => format!("ready sip={} web=http://{web}", sip.join(",")),
+            None => format!("ready sip={}", sip.join(",")),
+        }
+    }
+
+    /// Stops in good order: no new calls, live ones may end within the grace period, the rest is ended; every fact and
+    /// every recording is on disk when this returns.
+    pub fn stop(mut self) {
+        let (to, drained) = mpsc::sync_channel(1);
+        if self.arrivals.send(Arrival::Ask(Command::Drain, to)).is_ok() && drained.recv_timeout(self.grace).is_err() {
+            tracing::warn!("the grace period is over: the calls that are left are ended");
+            // The engine ends only below: it takes this, and says goodbye to every caller.
+            let _ = self.arrivals.send(Arrival::EndAll);
+            let _ = drained.recv_timeout(Duration::from_secs(2));
+        }
+        self.control = None;
+        if let Some(web) = self.web.take() {
+            web.stop();
+        }
+        self.close();
+    }
+
+    /// Closes the edges in the order in which sound and facts flow.
+    fn close(&mut self) {
+        let Some(engine) = self.engine.take() else { return };
+        start::close(engine, &self.arrivals);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.control = None;
+        self.close();
+    }
+}
+
+/// Answers the control socket.
+fn answer(handle: &Handle, request: Request) -> Response {
+    match request {
+        Request::Command(command) => Response::Reply(handle.ask(command)),
+        Request::Query(query) => Response::Answer(control::answer(handle.views(), &query)),
+    }
+}

@@ -1,0 +1,94 @@
+//! From the proven configuration to what the rooms want to be told.
+
+use crate::config::{Plan, TrunkPlan};
+use core::time::Duration;
+use senim_audio::Bank;
+use senim_ivr::Script;
+use senim_sip::{Flow, IpNet, Transport, TrunkSource};
+use senim_switch::{ForwardSettings, MediaSettings, Settings, TrunkSettings};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The name under which scripts and feature codes know the Unified Contact Centre.
+pub const UCC: &str = "ucc";
+
+/// What the switch is told.
+pub fn switch(
+    plan: &Plan,
+    bank: &Bank,
+    scripts: BTreeMap<String, Arc<Script>>,
+    local: &[(Transport, SocketAddr)],
+) -> Settings {
+    let line = &plan.config.line;
+    let forwards = plan.ucc_trunk.iter().map(|trunk| {
+        let ring = seconds(line.ucc_ring_s);
+        (UCC.to_owned(), ForwardSettings { trunk: trunk.clone(), number: line.ucc_number.clone(), ring })
+    });
+    Settings {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        utc_offset_minutes: line.utc_offset_minutes,
+        numbers: plan.numbers.clone(),
+        trunks: plan.trunks.iter().map(|t| trunk(t, local)).collect(),
+        queues: plan.queues.clone(),
+        scripts,
+        catalogue: super::sounds::catalogue(bank),
+        forwards: forwards.collect(),
+        media: MediaSettings {
+            address: plan.media_address,
+            ports: plan.ports,
+            caller_inactivity: seconds(plan.config.media.caller_inactivity_s),
+            consultant_inactivity: seconds(plan.config.media.consultant_inactivity_s),
+        },
+        keep_restricted: line.keep_restricted,
+        features: line.features.clone(),
+        service_level: plan.service_level,
+        progress_max: seconds(line.softphone_silence_s),
+    }
+}
+
+fn seconds(s: u32) -> Duration {
+    Duration::from_secs(u64::from(s))
+}
+
+fn trunk(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> TrunkSettings {
+    let flow = t.target.as_ref().and_then(|target| {
+        let same = |(transport, address): &&(Transport, SocketAddr)| {
+            *transport == target.transport && address.is_ipv4() == target.address.is_ipv4()
+        };
+        let (transport, local) = *local.iter().find(same)?;
+        Some(Flow { transport, local, remote: target.address, connection: 0 })
+    });
+    let probe = t.table.probe_s;
+    TrunkSettings {
+        name: t.table.name.clone(),
+        flow,
+        host: t.target.as_ref().map(|target| target.host.clone()).unwrap_or_default(),
+        plan: t.table.number_plan.clone(),
+        calls_max: t.table.calls_max,
+        calls_per_second_max: t.table.calls_per_second_max,
+        probe_every: (probe > 0).then(|| seconds(probe)),
+        probes_to_turn: t.table.probes_to_turn,
+        credentials: t.credentials.clone(),
+    }
+}
+
+/// What the SIP endpoint is told.
+pub fn sip(plan: &Plan, local: &[(Transport, SocketAddr)]) -> senim_sip::Settings {
+    let advertised = plan.advertised.map_or_else(Vec::new, |(ip, port)| {
+        local.iter().map(|(t, a)| (*t, SocketAddr::new(ip, port.unwrap_or(a.port())))).collect()
+    });
+    let net = |(addr, prefix): &(std::net::IpAddr, u8)| IpNet { addr: *addr, prefix: *prefix };
+    let trunks = plan
+        .trunks
+        .iter()
+        .map(|t| TrunkSource { name: t.table.name.clone(), sources: t.sources.iter().map(net).collect() })
+        .collect();
+    senim_sip::Settings {
+        user_agent: plan.config.sip.user_agent.clone(),
+        realm: plan.config.sip.realm.clone(),
+        advertised,
+        trunks,
+        accept_users: true,
+    }
+}

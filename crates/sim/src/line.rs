@@ -1,0 +1,176 @@
+//! The line of a world: the shipped scripts, prompts that are tones (so that ears can tell them apart), one queue, one
+//! carrier, the Unified Contact Centre.
+
+use crate::world::{CARRIER, CENTRE, LINE};
+use core::time::Duration;
+use senim_audio::{Bank, tone};
+use senim_base::{Language, NumberPlan};
+use senim_ivr::{Script, World};
+use senim_queue::QueueSettings;
+use senim_sip::{Flow, IpNet, Transport, TrunkSource};
+use senim_switch::{
+    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, Settings, TrunkSettings,
+};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// The tone of the music, in hertz.
+pub const MUSIC_HZ: f32 = 1_900.0;
+
+/// A line's configuration.
+#[derive(Clone, Debug)]
+pub struct LineConfig {
+    /// Realm of the consultants' passwords.
+    pub realm: String,
+    /// The queue.
+    pub queue: QueueSettings,
+    /// Calls the carrier may bring at once, and a second.
+    pub calls_max: (u32, u32),
+    /// How often trunks are probed.
+    pub probe_every: Option<Duration>,
+    /// Prompts last so long.
+    pub prompt: Duration,
+    /// How much of what they hear phones keep.
+    pub keep_heard: Duration,
+    /// Numbers of callers who withhold them are kept.
+    pub keep_restricted: bool,
+    /// The longest time without a packet from a caller, and from a consultant.
+    pub inactivity: (Duration, Duration),
+}
+
+impl LineConfig {
+    /// The line as it is shipped.
+    pub fn shipped() -> Self {
+        LineConfig {
+            realm: "senim".into(),
+            queue: QueueSettings::default(),
+            calls_max: (500, 100),
+            probe_every: None,
+            prompt: Duration::from_millis(1_500),
+            keep_heard: Duration::ZERO,
+            keep_restricted: true,
+            inactivity: (Duration::from_secs(60), Duration::from_secs(8)),
+        }
+    }
+
+    /// The same for a story that listens: everything heard is kept, prompts are short.
+    pub fn story() -> Self {
+        LineConfig {
+            prompt: Duration::from_millis(400),
+            keep_heard: Duration::from_secs(600),
+            ..LineConfig::shipped()
+        }
+    }
+
+    /// Every sound the line may make.
+    pub(crate) fn bank(&self) -> Arc<Bank> {
+        let mut bank = Bank::new();
+        let ms = u32::try_from(self.prompt.as_millis()).unwrap_or(u32::MAX);
+        for (n, name) in prompt_names().iter().enumerate() {
+            // 500 to 860 Hz in Kazakh, 900 to 1260 Hz in Russian; away from the tones that callers speak in stories.
+            let hz = 500.0 + 4.0 * (n % 90) as f32;
+            bank.add(Some(Language::Kazakh), name, &tone::sine(hz, -10.0, ms));
+            bank.add(Some(Language::Russian), name, &tone::sine(hz + 400.0, -10.0, ms));
+        }
+        bank.add(None, "music", &tone::sine(MUSIC_HZ, -10.0, 1_000));
+        Arc::new(bank)
+    }
+
+    pub(crate) fn settings(&self, bank: &Bank) -> Arc<Settings> {
+        let mut catalogue = Catalogue::default();
+        for (language, name, clip) in bank.names() {
+            catalogue.add(language, name, clip);
+        }
+        let number = |dial: &str, then| NumberRule { dial: dial.into(), then, record: true };
+        let flow = |remote| {
+            let local = SocketAddr::new(LINE, 5060);
+            Some(Flow { transport: Transport::Udp, local, remote, connection: 0 })
+        };
+        let trunk = |name: &str, flow: Option<Flow>, host: &str| TrunkSettings {
+            name: name.into(),
+            flow,
+            host: host.into(),
+            plan: NumberPlan::default(),
+            calls_max: self.calls_max.0,
+            calls_per_second_max: self.calls_max.1,
+            probe_every: self.probe_every.filter(|_| flow.is_some()),
+            probes_to_turn: 3,
+            credentials: None,
+        };
+        let ucc =
+            ForwardSettings { trunk: "ucc".into(), number: "1414".into(), ring: Duration::from_secs(30) };
+        Arc::new(Settings {
+            version: "sim".into(),
+            utc_offset_minutes: 300,
+            numbers: vec![
+                number("111", Destination::Script("111".into())),
+                number("7*", Destination::Consultant("*".into())),
+            ],
+            trunks: vec![
+                trunk("carrier", None, ""),
+                trunk("ucc", flow(SocketAddr::new(CENTRE, 5060)), "10.3.0.1:5060"),
+            ],
+            queues: vec![self.queue.clone()],
+            scripts: BTreeMap::from([("111".to_owned(), Arc::new(script()))]),
+            catalogue,
+            forwards: BTreeMap::from([("ucc".to_owned(), ucc)]),
+            media: MediaSettings {
+                address: LINE,
+                ports: (20_000, 39_999),
+                caller_inactivity: self.inactivity.0,
+                consultant_inactivity: self.inactivity.1,
+            },
+            keep_restricted: self.keep_restricted,
+            features: Features::default(),
+            service_level: Duration::from_secs(20),
+            progress_max: Duration::from_secs(4),
+        })
+    }
+
+    pub(crate) fn sip(&self) -> senim_sip::Settings {
+        let source = |name: &str, ip: IpAddr, prefix| TrunkSource {
+            name: name.into(),
+            sources: vec![IpNet { addr: ip, prefix }],
+        };
+        let [a, b] = CARRIER;
+        senim_sip::Settings {
+            user_agent: "Senim".into(),
+            realm: self.realm.clone(),
+            advertised: Vec::new(),
+            trunks: vec![
+                source("carrier", IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), 16),
+                source("ucc", CENTRE, 32),
+            ],
+            accept_users: true,
+        }
+    }
+}
+
+/// The shipped script of the line.
+pub fn script_files() -> [(&'static str, &'static str); 1] {
+    [("111.toml", include_str!("../../../ivr-scripts/111.toml"))]
+}
+
+#[allow(clippy::panic)] // a shipped script that is not proven is a fault of the build, found by its own tests
+fn script() -> Script {
+    let (file, text) = script_files()[0];
+    Script::read(file, text, &World::unknown()).unwrap_or_else(|defects| panic!("{defects:?}"))
+}
+
+/// Names of prompts that the script and the rooms may say.
+fn prompt_names() -> Vec<String> {
+    let own = "appeal_registered appeal_linked appeal_unknown appeal_number_is consultant_signed_in \
+               consultant_signed_out consultant_break consultant_ready consultant_refused consultant_ask_appeal \
+               feature_unknown transfer_back ucc_notice ucc_failed queue_position_before queue_position_after queue_next \
+               status_registered status_in_work status_forwarded status_answered status_closed pause";
+    let mut names: Vec<String> = own.split_whitespace().map(str::to_owned).collect();
+    names.extend(script().prompts().into_iter().map(str::to_owned));
+    names.extend((0..20).map(|n| format!("n{n}")));
+    names.extend((2..10).flat_map(|n| [format!("n{n}0"), format!("n{n}00")]));
+    names.extend(["n100", "n1000", "n1f", "n2f"].map(str::to_owned));
+    names.extend((1..=20).map(|n| format!("ord{n}")));
+    names.sort();
+    names.dedup();
+    names
+}

@@ -1,0 +1,388 @@
+//! Stories of single calls, told in virtual time and listened to.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use core::time::Duration;
+use senim_audio::listen::{contains_tone, tone_level_db};
+use senim_base::{Language, TrackId};
+use senim_phone::{Event, Voice};
+use senim_sim::{LineConfig, MUSIC_HZ, PhoneId, Wire, World};
+use senim_switch::Live;
+use senim_switch::facts::{Disposition, EndCause, Fact, ForwardResult, OfferOutcome};
+
+const CALLER_HZ: f32 = 1_000.0;
+const CONSULTANT_HZ: f32 = 700.0;
+
+fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn world() -> World {
+    let mut world = World::new(1, LineConfig::story(), Wire::GOOD);
+    world.tape.keep = true;
+    world
+}
+
+fn staff(world: &mut World, login: &str, language: Language) -> PhoneId {
+    let phone = world.consultant(login, &[language], &[]);
+    world.with_phone(phone, |p, _| p.say(Voice::Tone(CONSULTANT_HZ)));
+    world.sign_in(login);
+    world.run(secs(1));
+    phone
+}
+
+fn heard(world: &World, phone: PhoneId, last: u64, hz: f32) -> bool {
+    contains_tone(world.look(phone).heard().last(Duration::from_millis(last)), hz)
+}
+
+/// Lets time pass until a phone tells this.
+fn wait_for(world: &mut World, phone: PhoneId, event: Event) {
+    let mut seen = Vec::new();
+    let found = world.run_until(secs(120), |w| {
+        while let Some(news) = w.told() {
+            if news == (phone, event) {
+                return true;
+            }
+            seen.push(news);
+        }
+        false
+    });
+    assert!(found, "{phone:?} never told {event:?}; told were {seen:?}; facts {:#?}", world.facts);
+}
+
+/// A caller who chose Russian, topic 1, and whose tone is in the air.
+fn queued_caller(world: &mut World, number: &str) -> PhoneId {
+    let caller = world.caller(number);
+    world.with_phone(caller, |p, now| {
+        p.say(Voice::Tone(CALLER_HZ));
+        assert!(p.dial("111", now));
+    });
+    wait_for(world, caller, Event::Answered);
+    world.run(secs(1));
+    world.with_phone(caller, |p, _| p.press("2"));
+    world.run(secs(2));
+    world.with_phone(caller, |p, _| p.press("1"));
+    world.run(secs(1));
+    caller
+}
+
+fn nothing_left(world: &mut World) {
+    world.run(secs(60));
+    assert_eq!(world.live(), Live::default());
+    assert_eq!(world.media_sessions(), 0);
+    assert_eq!(world.tape.open(), 0);
+    senim_sim::check_facts(&world.facts).unwrap();
+}
+
+fn ended(world: &World) -> (EndCause, Option<Disposition>) {
+    let call = world.facts.iter().find_map(|r| r.call).unwrap();
+    world
+        .story(call)
+        .iter()
+        .find_map(|f| match f {
+            Fact::Ended { cause, disposition, .. } => Some((*cause, *disposition)),
+            _ => None,
+        })
+        .unwrap()
+}
+
+/// FEATURES R1, R2, Q3, T10: both hear each other, each is on his own track and nowhere else.
+#[test]
+fn caller_and_consultant_talk_and_each_has_his_track() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77011234567");
+    wait_for(&mut w, consultant, Event::Incoming);
+    assert!(heard(&w, caller, 400, MUSIC_HZ) || w.look(caller).heard().packets() > 50);
+    w.run(secs(2));
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.run(secs(5));
+    assert!(heard(&w, consultant, 2_000, CALLER_HZ), "the consultant hears the caller");
+    assert!(heard(&w, caller, 2_000, CONSULTANT_HZ), "the caller hears the consultant");
+    assert!(!heard(&w, caller, 2_000, MUSIC_HZ), "the music is over");
+    let facts = w.facts.clone();
+    let recording = facts
+        .iter()
+        .find_map(|r| match r.fact {
+            Fact::RecordingBegan { recording } => Some(recording),
+            _ => None,
+        })
+        .unwrap();
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    wait_for(&mut w, consultant, Event::Ended { by_peer: true });
+    let tracks: Vec<Vec<i16>> = (0..3).map(|t| w.tape.track(recording, TrackId(t))).collect();
+    let tail = |t: &[i16]| t[t.len() - 16_000..].to_vec();
+    assert!(
+        contains_tone(&tail(&tracks[0]), CALLER_HZ)
+            && tone_level_db(&tail(&tracks[0]), CONSULTANT_HZ) < -50.0
+    );
+    assert!(
+        contains_tone(&tail(&tracks[2]), CONSULTANT_HZ)
+            && tone_level_db(&tail(&tracks[2]), CALLER_HZ) < -50.0
+    );
+    let music = tracks[1].chunks(800).any(|part| contains_tone(part, MUSIC_HZ));
+    assert!(music, "what the line played is on the line's track");
+    nothing_left(&mut w);
+    assert_eq!(ended(&w), (EndCause::CallerHungUp, Some(Disposition::Served)));
+}
+
+/// FEATURES I2: no key at all leads to a human, never to a hang-up.
+#[test]
+fn a_caller_who_presses_nothing_reaches_a_human() {
+    let mut w = world();
+    let consultant = w.consultant("both", &Language::ALL, &[]);
+    w.sign_in("both");
+    let caller = w.caller("+77010000001");
+    w.with_phone(caller, |p, now| p.dial("111", now));
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+    assert_eq!(ended(&w), (EndCause::CallerHungUp, Some(Disposition::Abandoned)));
+}
+
+/// FEATURES I3: the urgent key works at once, at any moment, and goes before all others.
+#[test]
+fn the_urgent_key_goes_before_all_others() {
+    let mut w = world();
+    let first = queued_caller(&mut w, "+77010000001");
+    let second = queued_caller(&mut w, "+77010000002");
+    w.with_phone(second, |p, _| p.press("0"));
+    w.run(secs(2));
+    let board = w.switch().board();
+    let urgent: Vec<u8> = board.waiting.iter().map(|row| row.priority).collect();
+    assert!(urgent[0] < urgent[1], "{urgent:?}");
+    assert!(w.look(first).is_talking() && w.look(second).is_talking());
+    w.with_phone(first, |p, now| p.hang_up(now));
+    w.with_phone(second, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES Q7: the caller hangs up and the consultant's phone falls silent within 200 ms.
+#[test]
+fn a_caller_who_hangs_up_stops_the_ringing() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    w.run(Duration::from_millis(200));
+    assert!(!w.look(consultant).is_busy());
+    nothing_left(&mut w);
+}
+
+/// FEATURES Q8: unanswered and refused offers put the caller back at the front, and the next consultant rings.
+#[test]
+fn a_refused_call_goes_to_the_next_consultant() {
+    let mut w = world();
+    let one = staff(&mut w, "one", Language::Russian);
+    let two = staff(&mut w, "two", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, one, Event::Incoming);
+    w.with_phone(one, |p, now| p.decline(486, now));
+    wait_for(&mut w, two, Event::Incoming);
+    w.run(secs(25));
+    assert!(!w.look(two).is_busy(), "it rang out");
+    let outcomes: Vec<OfferOutcome> = w
+        .facts
+        .iter()
+        .filter_map(|r| match r.fact {
+            Fact::OfferEnded { outcome, .. } => Some(outcome),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(outcomes[..2], [OfferOutcome::Rejected, OfferOutcome::NoAnswer]);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES T14: a consultant whose cable is cut is found out, and the caller goes back to the front.
+#[test]
+fn a_lost_softphone_puts_the_caller_back_at_the_front() {
+    let mut w = world();
+    let one = staff(&mut w, "one", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, one, Event::Incoming);
+    w.with_phone(one, |p, now| p.answer(now));
+    w.run(secs(3));
+    let host = w.host(one).unwrap();
+    w.net.cut(host, true);
+    w.run(secs(10));
+    let two = staff(&mut w, "two", Language::Russian);
+    wait_for(&mut w, two, Event::Incoming);
+    w.with_phone(two, |p, now| p.answer(now));
+    w.run(secs(3));
+    assert!(heard(&w, caller, 1_000, CONSULTANT_HZ), "the caller talks again");
+    w.with_phone(two, |p, now| p.hang_up(now));
+    wait_for(&mut w, caller, Event::Ended { by_peer: true });
+    w.net.cut(host, false);
+    w.with_phone(one, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// Hold plays music to the caller, resume joins the two again; the recording goes on (R4).
+#[test]
+fn hold_and_resume() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.run(secs(2));
+    w.with_phone(consultant, |p, now| p.hold(true, now));
+    w.run(secs(3));
+    assert!(heard(&w, caller, 1_000, MUSIC_HZ) && !heard(&w, caller, 1_000, CONSULTANT_HZ));
+    w.with_phone(consultant, |p, now| p.hold(false, now));
+    w.run(secs(3));
+    assert!(heard(&w, caller, 1_000, CONSULTANT_HZ) && heard(&w, consultant, 1_000, CALLER_HZ));
+    let moved = w.look(consultant).rtp_address().ip();
+    w.with_phone(consultant, |p, now| p.move_to((moved, 4_002).into(), now));
+    w.run(secs(3));
+    assert!(heard(&w, consultant, 1_000, CALLER_HZ), "FEATURES T13: the new port is honoured");
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES A1, R9: the consultant keys the code; both hear the number; the call is linked.
+#[test]
+fn an_appeal_is_registered_while_they_talk() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.run(secs(2));
+    w.with_phone(consultant, |p, _| p.press("*20"));
+    w.run(secs(3));
+    let number = w
+        .facts
+        .iter()
+        .find_map(|r| match r.fact {
+            Fact::AppealRegistered { number, .. } => Some(number),
+            _ => None,
+        })
+        .unwrap();
+    assert_eq!(number.to_string(), "2026-000001-5");
+    assert!(!heard(&w, caller, 400, CONSULTANT_HZ), "the number is being read out");
+    w.run(secs(12));
+    assert!(heard(&w, caller, 400, CONSULTANT_HZ), "they hear each other again");
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    w.run(secs(5));
+    // In the wrap-up the consultant links the same call to it once more, by dialling.
+    w.with_phone(consultant, |p, now| p.dial("*2120260000015", now));
+    w.run(secs(30));
+    assert!(w.facts.iter().any(|r| matches!(r.fact, Fact::AppealLinked { .. })));
+    nothing_left(&mut w);
+}
+
+/// FEATURES U1: the caller keys his appeal's number and hears its status.
+#[test]
+fn a_caller_hears_the_status_of_his_appeal() {
+    let mut w = world();
+    let caller = w.caller("+77010000001");
+    w.with_phone(caller, |p, now| p.dial("111", now));
+    wait_for(&mut w, caller, Event::Answered);
+    w.run(secs(1));
+    for keys in ["2", "4", "20260000015#"] {
+        w.with_phone(caller, |p, _| p.press(keys));
+        w.run(secs(4));
+    }
+    assert!(w.facts.iter().any(|r| matches!(r.fact, Fact::StatusAsked { known: false })), "{:#?}", w.facts);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES X1, X2: the caller hears so first, then 1414 is dialled; busy brings him back to his consultant.
+#[test]
+fn a_forward_by_the_consultant_comes_back_when_busy_and_joins_when_answered() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let centre = w.centre();
+    w.with_phone(centre, |p, _| p.say(Voice::Tone(1_500.0)));
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.run(secs(2));
+    w.with_phone(consultant, |p, _| p.press("*14"));
+    wait_for(&mut w, centre, Event::Incoming);
+    w.with_phone(centre, |p, now| p.decline(486, now));
+    w.run(secs(4));
+    assert!(heard(&w, caller, 1_000, CONSULTANT_HZ), "back with the consultant");
+    w.with_phone(consultant, |p, _| p.press("*14"));
+    wait_for(&mut w, centre, Event::Incoming);
+    w.with_phone(centre, |p, now| p.answer(now));
+    wait_for(&mut w, consultant, Event::Ended { by_peer: true });
+    w.run(secs(3));
+    assert!(heard(&w, caller, 1_000, 1_500.0) && heard(&w, centre, 1_000, CALLER_HZ));
+    let results: Vec<ForwardResult> = w
+        .facts
+        .iter()
+        .filter_map(|r| match r.fact {
+            Fact::ForwardEnded { result, .. } => Some(result),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(results, [ForwardResult::Busy, ForwardResult::Connected]);
+    w.with_phone(centre, |p, now| p.hang_up(now));
+    wait_for(&mut w, caller, Event::Ended { by_peer: true });
+    nothing_left(&mut w);
+    assert_eq!(ended(&w), (EndCause::ForwardHungUp, Some(Disposition::Served)));
+}
+
+/// FEATURES X1: by the caller's own choice; nobody answers at 1414, and he comes to a human.
+#[test]
+fn a_forward_by_the_caller_that_fails_ends_at_a_human() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let centre = w.centre();
+    let caller = w.caller("+77010000001");
+    w.with_phone(caller, |p, now| p.dial("111", now));
+    wait_for(&mut w, caller, Event::Answered);
+    w.run(secs(1));
+    for keys in ["2", "3"] {
+        w.with_phone(caller, |p, _| p.press(keys));
+        w.run(secs(2));
+    }
+    wait_for(&mut w, centre, Event::Incoming);
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// D2: sign in, break, ready and sign out by dialling.
+#[test]
+fn consultants_work_by_dialling_codes() {
+    let mut w = world();
+    let phone = w.consultant("aigerim", &[Language::Kazakh], &[]);
+    for (code, doing) in [("*10", "Ready"), ("*12", "Break"), ("*13", "Ready"), ("*11", "SignedOut")] {
+        w.with_phone(phone, |p, now| assert!(p.dial(code, now)));
+        wait_for(&mut w, phone, Event::Ended { by_peer: true });
+        let row = w.switch().board().consultants.remove(0);
+        assert!(format!("{:?}", row.doing).starts_with(doing), "{code} {row:?}");
+    }
+    nothing_left(&mut w);
+}
+
+/// FEATURES T3, T4: a withheld number is accepted and flagged, and kept or not as configured.
+#[test]
+fn an_anonymous_caller_is_answered_and_flagged() {
+    for keep in [true, false] {
+        let mut w = World::new(3, LineConfig { keep_restricted: keep, ..LineConfig::story() }, Wire::GOOD);
+        let caller = w.caller("anonymous");
+        w.with_phone(caller, |p, now| {
+            let headers = vec![
+                ("P-Asserted-Identity".to_owned(), "<sip:87011234567@carrier.example>".to_owned()),
+                ("Privacy".to_owned(), "id".to_owned()),
+            ];
+            p.dial_with("111", headers, now)
+        });
+        wait_for(&mut w, caller, Event::Answered);
+        let identity = w.facts.iter().find_map(|r| match &r.fact {
+            Fact::Arrived { caller, .. } => Some(caller.clone()),
+            _ => None,
+        });
+        let identity = identity.unwrap();
+        assert!(identity.anonymous);
+        assert_eq!(identity.number.as_ref().map(|n| n.reveal().as_str()), keep.then_some("+77011234567"));
+        w.with_phone(caller, |p, now| p.hang_up(now));
+        nothing_left(&mut w);
+    }
+}
