@@ -71,6 +71,7 @@ pub struct MemDisk {
     troubles: BTreeMap<u64, Trouble>,
     space: Option<u64>,
     appends: u64,
+    bad_creates: u32,
 }
 
 impl MemDisk {
@@ -82,6 +83,11 @@ impl MemDisk {
     /// The append number `n` (0 is the first one) fails like this.
     pub fn fail_append(&mut self, n: u64, trouble: Trouble) {
         self.troubles.insert(n, trouble);
+    }
+
+    /// The next `n` files are made, and [`DiskFault::Broken`] is said all the same.
+    pub fn fail_creates(&mut self, n: u32) {
+        self.bad_creates = n;
     }
 
     /// No more than `bytes` fit on the disk from now on; `None`: no bound.
@@ -110,6 +116,10 @@ impl Disk for MemDisk {
             return Err(DiskFault::Exists);
         }
         self.files.insert(name.to_owned(), Vec::new());
+        if self.bad_creates > 0 {
+            self.bad_creates -= 1;
+            return Err(DiskFault::Broken);
+        }
         Ok(())
     }
 

@@ -318,7 +318,11 @@ impl Writer {
 
     fn try_write_out(&mut self, disk: &mut impl Disk) -> Result<(), DiskFault> {
         if !self.created {
-            disk.create(&self.name)?;
+            match disk.create(&self.name) {
+                // An earlier attempt made the file although it was told that it had failed.
+                Err(DiskFault::Exists) if self.refusals > 0 => self.tail_unknown = true,
+                made => made?,
+            }
             self.created = true;
         }
         if self.tail_unknown {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use expect_test::expect;
+use proptest::prelude::*;
 use senim_base::{Entropy, Instant, RecordingId, TrackId, WallTime};
 use senim_seal::{
     ABOUT_MAX, About, BACKLOG_MAX, Cause, Closed, Disk, DiskFault, End, Fault, MARK_MAX, MasterKey, MemDisk,
@@ -263,6 +264,40 @@ fn a_disk_that_fails_at_any_append_loses_nothing() {
             assert_eq!(closed.expect("closes").lost_frames, 0);
             assert_eq!(writer.refusals(), 1, "append {n}, {trouble:?}");
             assert_eq!(bytes(&disk), clean, "append {n}, {trouble:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_could_not_be_made_at_first_is_made_later() {
+    let mut disk = MemDisk::new();
+    disk.fail_creates(1);
+    let mut writer = open(&mut disk);
+    assert_eq!((writer.refusals(), writer.deadline()), (1, Some(at(1_000))));
+    talk(&mut writer, &mut disk, 0, 2_000);
+    writer.close(&mut disk, End::Completed, at(2_000)).expect("closes");
+    assert_eq!(read(&bytes(&disk), &master()).expect("reads").frames.len(), 200);
+}
+
+proptest! {
+    /// Any bytes in any places: no panic, and never taken for what was written.
+    #[test]
+    fn no_change_makes_the_reader_panic(
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+        cut in any::<prop::sample::Index>(),
+        tail in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let whole = bytes(&closed(1_500).0);
+        let mut file = whole.clone();
+        edits.iter().for_each(|(i, byte)| *i.get_mut(&mut file) = *byte);
+        file.truncate(cut.index(file.len() + 1));
+        file.extend(tail);
+        prop_assert!(file == whole || !verify(&file, &master()).is_sound());
+        let mut disk = MemDisk::new();
+        disk.put(NAME, file);
+        if repair(&mut disk, NAME, &master(), &mut Entropy::from_seed(2)).is_ok() {
+            let verdict = verify(&bytes(&disk), &master());
+            prop_assert!(!matches!(verdict, Verdict::Open { .. } | Verdict::Unreadable(_)), "{}", verdict);
         }
     }
 }
