@@ -155,3 +155,77 @@ fn bare(route: &str) -> &str {
 fn is_loose(route: &str) -> bool {
     Uri::parse(bare(route)).is_ok_and(|uri| uri.param("lr").is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::StartLine;
+
+    fn invite(extra: &str) -> Message {
+        let text = format!(
+            "INVITE sip:111@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1\r\n\
+             From: \"A\" <sip:a@example.com>;tag=theirs\r\nTo: <sip:111@192.0.2.1>\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\n\
+             Contact: <sip:a@198.51.100.7:5070;x=1?Route=%3Csip:evil%3E>\r\n{extra}Content-Length: 0\r\n\r\n"
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    }
+
+    fn sent(dialog: &Dialog) -> (String, Vec<String>, Message) {
+        let via = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2";
+        let message = Message::parse(&dialog.request(&Method::Bye, 2, via).finish()).unwrap();
+        let StartLine::Request { uri, .. } = message.start() else { panic!() };
+        (uri.to_owned(), message.headers("Route").map(str::to_owned).collect(), message.clone())
+    }
+
+    #[test]
+    fn the_callee_goes_back_by_the_routes_in_order_to_the_contact_without_its_headers() {
+        let routes = "Record-Route: <sip:p2;lr>, <sip:p1;lr>\r\n";
+        let dialog = Dialog::incoming(&invite(routes), "ours".into()).unwrap();
+        let (uri, routes, message) = sent(&dialog);
+        assert_eq!(uri, "sip:a@198.51.100.7:5070;x=1");
+        assert_eq!(routes, ["<sip:p2;lr>", "<sip:p1;lr>"]);
+        assert_eq!(message.header("From"), Some("<sip:111@192.0.2.1>;tag=ours"));
+        assert_eq!(message.header("To"), Some("\"A\" <sip:a@example.com>;tag=theirs"));
+    }
+
+    #[test]
+    fn the_caller_goes_by_the_routes_in_reverse() {
+        let mut dialog = Dialog::outgoing("c".into(), "ours".into(), "<sip:l@x>", "<sip:a@y>", "sip:a@y");
+        assert!(dialog.is_peer("anybody"));
+        let text = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:l@x>;tag=ours\r\n\
+                    To: <sip:a@y>;tag=theirs\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:a@z>\r\n\
+                    Record-Route: <sip:p2;lr>\r\nRecord-Route: <sip:p1;lr>\r\nContent-Length: 0\r\n\r\n";
+        dialog.answered(&Message::parse(text.as_bytes()).unwrap());
+        let (uri, routes, message) = sent(&dialog);
+        assert_eq!(
+            (uri.as_str(), routes),
+            ("sip:a@z", vec!["<sip:p1;lr>".to_owned(), "<sip:p2;lr>".to_owned()])
+        );
+        assert_eq!(message.header("To"), Some("<sip:a@y>;tag=theirs"));
+        assert!(dialog.is_peer("theirs") && !dialog.is_peer("other"));
+    }
+
+    /// RFC 3261 section 12.2.1.1: a proxy of RFC 2543 make takes the Request-URI, the target goes last.
+    #[test]
+    fn a_strict_router_gets_the_request_uri() {
+        let dialog =
+            Dialog::incoming(&invite("Record-Route: <sip:old>, <sip:p1;lr>\r\n"), "ours".into()).unwrap();
+        let (uri, routes, _) = sent(&dialog);
+        assert_eq!(uri, "sip:old");
+        assert_eq!(routes, ["<sip:p1;lr>", "<sip:a@198.51.100.7:5070;x=1>"]);
+        assert_eq!(dialog.request_uri(), "sip:old");
+    }
+
+    #[test]
+    fn too_many_routes_are_none() {
+        let routes = |n: usize| format!("Record-Route: {}\r\n", vec!["<sip:p;lr>"; n].join(","));
+        let kept = |n| sent(&Dialog::incoming(&invite(&routes(n)), "t".into()).unwrap()).1.len();
+        assert_eq!((kept(ROUTES_MAX), kept(ROUTES_MAX + 1)), (ROUTES_MAX, 0));
+    }
+
+    #[test]
+    fn old_numbers_are_out_of_order() {
+        let mut dialog = Dialog::incoming(&invite(""), "ours".into()).unwrap();
+        assert!(!dialog.in_order(5) && dialog.in_order(6) && !dialog.in_order(6) && dialog.in_order(900));
+    }
+}

@@ -221,5 +221,33 @@ fn a_phone_whose_connection_closes_is_gone_at_once() {
     p.at(Line, |e, now| e.handle(Input::FlowClosed(flow), now)).unwrap();
     let Event::Unregistered { cause: Cause::FlowLost, .. } = p.until(Line, "Unregistered") else { panic!() };
     p.at_rest();
-    assert_eq!(Phone.other(), Line);
+}
+
+#[test]
+fn a_busy_connection_that_is_always_in_the_middle_of_a_message_lives() {
+    let mut line = Endpoint::new(settings(Some("203.0.113.9")), Entropy::from_seed(10));
+    let text = "OPTIONS sip:111@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/TCP 203.0.113.9;branch=z9hG4bKo\r\nFrom: <sip:a@b>;tag=1\r\n\
+                To: <sip:111@192.0.2.1>\r\nCall-ID: o\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    let (head, tail) = text.split_at(20);
+    let mut now = Instant::from_secs(1);
+    line.handle(Input::Stream { flow: stranger(1), bytes: head.as_bytes() }, now).unwrap();
+    for _ in 0..10 {
+        now += Duration::from_secs(5);
+        let bytes = [tail, head].concat();
+        line.handle(Input::Stream { flow: stranger(1), bytes: bytes.as_bytes() }, now).unwrap();
+        assert!(matches!(&outputs(&mut line)[..], [Output::Transmit { .. }]));
+    }
+    line.handle(Input::Timeout, now + Duration::from_secs(10)).unwrap();
+    assert!(matches!(&outputs(&mut line)[..], [Output::Disconnect(_)]));
+}
+
+#[test]
+fn who_loses_his_account_loses_his_phones() {
+    let mut p = Pair::of_strangers(11);
+    assert_eq!(register(&mut p, stranger(4), 600, 1), 200);
+    p.until(Line, "Registered");
+    p.at(Line, |e, _| e.remove_user("aigul"));
+    let Event::Unregistered { cause: Cause::Removed, .. } = p.until(Line, "Unregistered") else { panic!() };
+    assert_eq!(register(&mut p, stranger(4), 600, 2), 401);
+    assert!(p.line.bindings("aigul").is_empty());
 }

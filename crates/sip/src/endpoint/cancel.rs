@@ -5,7 +5,7 @@ use super::{Due, Endpoint, Event, SessionId, User};
 use crate::Flow;
 use crate::message::Message;
 use crate::transaction::timers::T64;
-use crate::transaction::{Request, cancel_of};
+use crate::transaction::{Request, TxId, cancel_of};
 use senim_base::Instant;
 
 impl Endpoint {
@@ -17,18 +17,22 @@ impl Endpoint {
         };
         self.answer(flow, request, 200, &[], now);
         match user {
-            User::Incoming(id) => {
-                if self.turn_down(id, 487, &[], now) {
-                    self.tell_end(id, Event::Cancelled { session: id });
-                    self.forget(id, now);
-                }
-            }
-            User::Reoffered(id) => {
-                if self.sessions.get(&id).and_then(|s| s.pending.as_ref()).is_some_and(|p| p.tx == invite) {
-                    self.drop_pending(id, now);
-                }
-            }
+            User::Incoming(id) => self.caller_gave_up(id, now),
+            User::Reoffered(id) => self.change_given_up(id, invite, now),
             _ => {}
+        }
+    }
+
+    fn caller_gave_up(&mut self, id: SessionId, now: Instant) {
+        if self.turn_down(id, 487, &[], now) {
+            self.tell_end(id, Event::Cancelled { session: id });
+            self.forget(id, now);
+        }
+    }
+
+    fn change_given_up(&mut self, id: SessionId, tx: TxId, now: Instant) {
+        if self.sessions.get(&id).and_then(|s| s.pending.as_ref()).is_some_and(|pending| pending.tx == tx) {
+            self.drop_pending(id, now);
         }
     }
 

@@ -49,6 +49,7 @@ impl Endpoint {
 
     /// Says 180 or 183 to the caller. Ignored unless the call waits for an answer, and for a status that is not
     /// 101 to 199.
+    #[allow(clippy::needless_pass_by_value)] // Callers build the text for us.
     pub fn ring(&mut self, session: SessionId, status: u16, sdp: Option<String>, now: Instant) {
         if !(101..200).contains(&status) {
             return;
@@ -84,6 +85,7 @@ impl Endpoint {
     }
 
     /// Refuses the call with 300 to 699. Ignored unless the call waits for an answer, and for any other status.
+    #[allow(clippy::needless_pass_by_value)] // Callers build the headers for us.
     pub fn reject(&mut self, session: SessionId, status: u16, headers: Vec<(String, String)>, now: Instant) {
         if !(300..700).contains(&status) {
             return;
@@ -168,7 +170,7 @@ impl Endpoint {
         if session.state == State::Accepted {
             session.state = State::Confirmed;
             match session.leaving.take() {
-                Some(reason) => return self.bye(id, reason.as_deref(), now),
+                Some(reason) => self.bye(id, reason.as_deref(), now),
                 None => self.tell_of(id, Event::Confirmed { session: id, sdp }),
             }
         } else if ok.offered {

@@ -125,6 +125,13 @@ impl Endpoint {
         self.registrar.bindings(user)
     }
 
+    /// Takes a user's account away, and his phones with it.
+    pub fn remove_user(&mut self, user: &str) {
+        self.guard.remove_account(user);
+        self.registrar.remove_user(user);
+        self.tell_registrations();
+    }
+
     /// Takes an input. The fault has been dealt with on the wire; it is told for counting.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) -> Result<(), Fault> {
         self.expire(now);

@@ -1,6 +1,7 @@
 //! Changing the media of a session that stands: re-INVITE both ways, UPDATE from the peer (RFC 3261 section 14,
 //! RFC 3311; FEATURES T13). Offers that cross are told apart by 491 and tried again after a drawn pause.
 
+use super::respond::Refused;
 use super::session::{Clock, Pending, Reoffer, State, Unacknowledged};
 use super::{Due, Ending, Endpoint, Event, SessionId, User, wire};
 use crate::Flow;
@@ -176,12 +177,7 @@ impl Endpoint {
         self.tell_of(id, Event::Reoffered { session: id, sdp });
     }
 
-    fn reoffer_allowed(
-        &self,
-        id: SessionId,
-        request: &Message,
-        invite: bool,
-    ) -> Result<(), (u16, &'static [(&'static str, &'static str)])> {
+    fn reoffer_allowed(&self, id: SessionId, request: &Message, invite: bool) -> Result<(), Refused> {
         let Some(session) = self.sessions.get(&id).filter(|s| !s.over) else { return Err((481, &[])) };
         if !wire::is_sdp(request) {
             return Err((415, &[("Accept", wire::SDP)]));

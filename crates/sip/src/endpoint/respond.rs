@@ -86,6 +86,9 @@ impl Endpoint {
     }
 }
 
+/// A status and the headers that explain it.
+pub(super) type Refused = (u16, Headers<'static>);
+
 /// Seconds after which somebody who found us full may come back.
 pub(super) const RETRY_AFTER: &str = "10";
 

@@ -36,10 +36,12 @@ impl Endpoint {
             stream.framer.push(bytes);
         }
         let mut result = Ok(());
+        let mut progress = false;
         // A message may cut the very stream it came on: look it up anew each time.
         while let Some(frame) = self.streams.get_mut(&flow).and_then(|s| s.framer.next()) {
             match frame {
                 Ok(Frame::Message(bytes)) => {
+                    progress = true;
                     let fault = self.message(flow, &bytes, now);
                     result = result.and(fault);
                 }
@@ -50,7 +52,7 @@ impl Endpoint {
                 }
             }
         }
-        self.watch(flow, now);
+        self.watch(flow, progress, now);
         result
     }
 
@@ -67,12 +69,13 @@ impl Endpoint {
     }
 
     /// Starts, keeps or stops the clock of a connection: it runs while a message is half here or nobody is trusted.
-    fn watch(&mut self, flow: Flow, now: Instant) {
+    /// For the trusted each whole message starts it anew; a stranger has his ten seconds in all.
+    fn watch(&mut self, flow: Flow, progress: bool, now: Instant) {
         let Some(stream) = self.streams.get(&flow) else { return };
         let due = Due::Idle(flow);
         if stream.trusted && !stream.framer.is_within_message() {
             self.timers.cancel(due);
-        } else if self.timers.at(due).is_none() {
+        } else if self.timers.at(due).is_none() || (stream.trusted && progress) {
             self.timers.set(due, now + IDLE);
         }
     }

@@ -336,7 +336,8 @@ pub struct Outgoing {
     pub to: String,
     /// More headers, e.g. P-Asserted-Identity, Alert-Info.
     pub headers: Vec<(String, String)>,
-    /// The offer; `None` leaves it to the callee.
+    /// The offer. With `None` the callee's own offer comes in [`Event::Answered`], and the ACK goes without an answer:
+    /// good for probing a callee, not for talking.
     pub sdp: Option<String>,
     /// The answer to one 401 or 407.
     pub credentials: Option<Credentials>,

@@ -395,3 +395,162 @@ fn is_same_wire(used: Flow, broken: Flow) -> bool {
     let asked = used.transport.is_reliable() && used.connection == 0;
     used == broken || (asked && used.transport == broken.transport && used.remote == broken.remote)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+
+    fn flow(transport: Transport) -> Flow {
+        let (local, remote) = ("192.0.2.1:5060".parse().unwrap(), "198.51.100.7:5060".parse().unwrap());
+        Flow { transport, local, remote, connection: 0 }
+    }
+
+    fn message(start: &str, branch: &str, to: &str, cseq: &str) -> Message {
+        let text = format!(
+            "{start}\r\nVia: SIP/2.0/UDP 198.51.100.7;branch={branch}\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=f\r\n\
+             To: <sip:111@x>{to}\r\nCall-ID: c\r\nCSeq: {cseq}\r\nRoute: <sip:p;lr>\r\nContent-Length: 0\r\n\r\n"
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    }
+
+    fn invite(branch: &str) -> Message {
+        message("INVITE sip:111@x SIP/2.0", branch, "", "1 INVITE")
+    }
+
+    fn sent(txs: &mut Transactions<()>) -> Vec<String> {
+        core::iter::from_fn(|| txs.poll()).map(|(_, b)| String::from_utf8(b).unwrap()).collect()
+    }
+
+    /// When each repeat goes out, in ms, until the transaction is over.
+    fn repeats(txs: &mut Transactions<()>) -> (Vec<u64>, u64) {
+        let mut at = Vec::new();
+        let mut last = 0;
+        sent(txs);
+        while let Some(now) = txs.deadline() {
+            while txs.expire(now).is_some() {}
+            last = now.as_millis();
+            at.extend(sent(txs).iter().map(|_| last));
+        }
+        assert_eq!((txs.len(), txs.timers_len()), (0, 0));
+        (at, last)
+    }
+
+    fn client(method: &str, transport: Transport) -> Transactions<()> {
+        let mut txs = Transactions::new();
+        let request = Request {
+            flow: flow(transport),
+            method: method.into(),
+            branch: "z9hG4bKours".into(),
+            bytes: message(&format!("{method} sip:111@x SIP/2.0"), "z9hG4bKours", "", &format!("1 {method}"))
+                .to_bytes(),
+        };
+        txs.request(request, (), Instant::ZERO).unwrap();
+        txs
+    }
+
+    #[test]
+    fn unanswered_requests_are_repeated_as_the_tables_say() {
+        let invite = vec![500, 1_500, 3_500, 7_500, 15_500, 31_500];
+        assert_eq!(repeats(&mut client("INVITE", Transport::Udp)), (invite, 32_000));
+        let other = vec![500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
+        assert_eq!(repeats(&mut client("BYE", Transport::Udp)), (other, 32_000));
+        assert_eq!(repeats(&mut client("INVITE", Transport::Tcp)), (vec![], 32_000));
+        assert_eq!(repeats(&mut client("BYE", Transport::Tcp)), (vec![], 32_000));
+    }
+
+    #[test]
+    fn a_refusal_is_repeated_until_its_ack() {
+        for (transport, lingers_ms) in [(Transport::Udp, 5_000), (Transport::Tcp, 0)] {
+            let mut txs = Transactions::new();
+            let id = txs.accept(&invite("z9hG4bK1"), flow(transport), vec![b't'], (), Instant::ZERO).unwrap();
+            txs.answer(id, 486, vec![b'b'], Instant::ZERO);
+            assert_eq!(sent(&mut txs), ["b"]);
+            assert!(txs.repeated(&invite("z9hG4bK1"), Instant::ZERO));
+            assert_eq!(sent(&mut txs), ["b"]);
+            let ack = message("ACK sip:111@x SIP/2.0", "z9hG4bK1", ";tag=t", "1 ACK");
+            assert!(txs.repeated(&ack, Instant::ZERO));
+            assert_eq!(repeats(&mut txs), (vec![], lingers_ms));
+        }
+        let mut txs = Transactions::new();
+        let id = txs.accept(&invite("z9hG4bK1"), flow(Transport::Udp), vec![], (), Instant::ZERO).unwrap();
+        txs.answer(id, 486, vec![b'b'], Instant::ZERO);
+        assert_eq!(repeats(&mut txs).0.len(), 10);
+    }
+
+    #[test]
+    fn the_ack_of_a_refusal_and_the_cancel_copy_the_invites_hop() {
+        let mut txs = client("INVITE", Transport::Udp);
+        sent(&mut txs);
+        let busy = message("SIP/2.0 486 Busy Here", "z9hG4bKours", ";tag=t", "1 INVITE");
+        assert!(matches!(txs.response(&busy, Instant::ZERO), Heard::Told(..)));
+        let first = sent(&mut txs);
+        for wanted in [
+            "ACK sip:111@x SIP/2.0",
+            "branch=z9hG4bKours",
+            "To: <sip:111@x>;tag=t",
+            "CSeq: 1 ACK",
+            "Route: <sip:p;lr>",
+        ] {
+            assert!(first[0].contains(wanted), "{wanted}: {first:?}");
+        }
+        // A copy is acknowledged and not told; a 200 now is nonsense.
+        assert_eq!(txs.response(&busy, Instant::ZERO), Heard::Absorbed);
+        assert_eq!(sent(&mut txs), first);
+        let odd = message("SIP/2.0 200 OK", "z9hG4bKours", ";tag=t", "1 INVITE");
+        assert_eq!(txs.response(&odd, Instant::ZERO), Heard::Absorbed);
+        let stray = message("SIP/2.0 200 OK", "z9hG4bKours", ";tag=t", "1 BYE");
+        assert_eq!(txs.response(&stray, Instant::ZERO), Heard::Stray);
+        let (cancel, branch) = cancel_of(&invite("z9hG4bK7").to_bytes()).unwrap();
+        let cancel = Message::parse(&cancel).unwrap();
+        assert_eq!(
+            (branch.as_str(), cancel.header("To"), cancel.header("CSeq")),
+            ("z9hG4bK7", Some("<sip:111@x>"), Some("1 CANCEL"))
+        );
+    }
+
+    /// RFC 3261 section 17.2.3, last part.
+    #[test]
+    fn branches_of_old_make_are_told_apart_by_what_rfc_2543_compared() {
+        let mut txs = Transactions::new();
+        let id = txs.accept(&invite("1"), flow(Transport::Udp), vec![b't'], (), Instant::ZERO).unwrap();
+        txs.answer(id, 486, vec![b'b'], Instant::ZERO);
+        let ack = message("ACK sip:111@x SIP/2.0", "1", ";tag=t", "1 ACK");
+        assert!(txs.repeated(&ack, Instant::ZERO));
+        let next = message("INVITE sip:111@x SIP/2.0", "1", "", "2 INVITE");
+        assert!(!txs.repeated(&next, Instant::ZERO));
+    }
+
+    #[test]
+    fn an_accepted_invite_absorbs_copies_and_leaves_its_ack_to_the_dialog() {
+        let mut txs = Transactions::new();
+        let id =
+            txs.accept(&invite("z9hG4bK1"), flow(Transport::Udp), vec![b't'], (), Instant::ZERO).unwrap();
+        txs.answer(id, 200, vec![b'o'], Instant::ZERO);
+        sent(&mut txs);
+        assert!(txs.repeated(&invite("z9hG4bK1"), Instant::ZERO));
+        assert!(
+            !txs.repeated(&message("ACK sip:111@x SIP/2.0", "z9hG4bK1", ";tag=t", "1 ACK"), Instant::ZERO)
+        );
+        txs.answer(id, 486, vec![b'x'], Instant::ZERO);
+        assert!(sent(&mut txs).is_empty());
+        assert_eq!(repeats(&mut txs), (vec![], 32_000));
+    }
+
+    #[test]
+    fn one_transaction_too_many_is_not_begun() {
+        let mut txs = Transactions::new();
+        let request = |n: usize| Request {
+            flow: flow(Transport::Udp),
+            method: "OPTIONS".into(),
+            branch: format!("z9hG4bK{n}"),
+            bytes: Vec::new(),
+        };
+        for n in 0..TRANSACTIONS_MAX {
+            assert!(txs.request(request(n), (), Instant::ZERO).is_some());
+        }
+        assert!(txs.is_full());
+        assert!(txs.request(request(TRANSACTIONS_MAX), (), Instant::ZERO).is_none());
+        assert!(txs.accept(&invite("z9hG4bKi"), flow(Transport::Udp), vec![], (), Instant::ZERO).is_none());
+    }
+}

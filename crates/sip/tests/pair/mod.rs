@@ -48,6 +48,9 @@ enum Packet {
     Failed(Flow),
 }
 
+/// Says of a first line whether its message is to be dropped.
+pub type Sieve = Box<dyn FnMut(Who, &str) -> bool>;
+
 pub struct Pair {
     pub now: Instant,
     pub line: Endpoint,
@@ -58,7 +61,11 @@ pub struct Pair {
     /// Stream bytes are delivered in portions of so many.
     pub portion: usize,
     /// Drops what it says `true` to.
-    pub sieve: Option<Box<dyn FnMut(Who, &str) -> bool>>,
+    pub sieve: Option<Sieve>,
+    /// Datagrams by number that are lost.
+    pub lose_at: Vec<usize>,
+    /// Datagrams by number that come again so much later.
+    pub repeat_at: Vec<(usize, Duration)>,
     /// First lines as sent, in order, `>` from the line, `<` from the phone.
     pub wire_log: Vec<String>,
     /// Whole messages as sent, in order.
@@ -119,6 +126,8 @@ impl Pair {
             transport: Transport::Udp,
             portion: usize::MAX,
             sieve: None,
+            lose_at: Vec::new(),
+            repeat_at: Vec::new(),
             wire_log: Vec::new(),
             messages: Vec::new(),
             wire: BTreeMap::new(),
@@ -186,7 +195,7 @@ impl Pair {
     /// Puts bytes on the wire as if one side had sent them.
     pub fn forge(&mut self, from: Who, bytes: &[u8]) {
         let flow = self.flow(from);
-        self.carry(from, flow, bytes.to_vec());
+        self.carry(from, flow, bytes);
     }
 
     /// Puts bytes on the wire as if a third party had sent them to the line.
@@ -214,7 +223,7 @@ impl Pair {
         for who in [Line, Phone] {
             while let Some(output) = self.side(who).poll() {
                 match output {
-                    Output::Transmit { flow, bytes } => self.carry(who, flow, bytes),
+                    Output::Transmit { flow, bytes } => self.carry(who, flow, &bytes),
                     Output::Event(event) => self.events.push((who, event)),
                     Output::Disconnect(_) => self.close(),
                 }
@@ -222,20 +231,29 @@ impl Pair {
         }
     }
 
-    fn carry(&mut self, from: Who, flow: Flow, bytes: Vec<u8>) {
-        let first = String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned();
+    fn carry(&mut self, from: Who, flow: Flow, bytes: &[u8]) {
+        let first = String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
         self.wire_log.push(format!("{} {first}", if from == Line { '>' } else { '<' }));
-        self.messages.push(String::from_utf8_lossy(&bytes).into_owned());
+        self.messages.push(String::from_utf8_lossy(bytes).into_owned());
         let to = from.other();
         if flow.remote != to.address() {
             return;
         }
         if flow.transport == Transport::Tcp {
-            return self.carry_stream(from, flow, &bytes);
+            return self.carry_stream(from, flow, bytes);
         }
         if let Some(sieve) = &mut self.sieve
             && sieve(from, &first)
         {
+            return;
+        }
+        let number = self.messages.len() - 1;
+        let back =
+            Flow { transport: flow.transport, local: to.address(), remote: from.address(), connection: 0 };
+        for (_, later) in self.repeat_at.clone().into_iter().filter(|(n, _)| *n == number) {
+            self.post(self.now + LATENCY + later, to, Packet::Bytes(back, bytes.to_vec()));
+        }
+        if self.lose_at.contains(&number) {
             return;
         }
         let faults = self.faults;
@@ -245,13 +263,7 @@ impl Pair {
                 continue;
             }
             let delay = LATENCY + Duration::from_millis(self.entropy.below(faults.jitter_ms).into());
-            let back = Flow {
-                transport: flow.transport,
-                local: to.address(),
-                remote: from.address(),
-                connection: 0,
-            };
-            self.post(self.now + delay, to, Packet::Bytes(back, bytes.clone()));
+            self.post(self.now + delay, to, Packet::Bytes(back, bytes.to_vec()));
         }
     }
 
