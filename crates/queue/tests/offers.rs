@@ -234,7 +234,7 @@ fn a_caller_gets_a_consultant_who_knows_all_that_is_needed() {
     );
 }
 
-/// FEATURES Q12 (the place is a number and a moment; words and voice are elsewhere).
+/// FEATURES Q12, Q14 (timing only: the place is a number and a moment; words and voice are elsewhere).
 #[test]
 fn places_are_told_at_the_chosen_interval_and_never_after_the_bridge() {
     let mut w = World::with(senim_queue::Settings::default());

@@ -178,7 +178,7 @@ mod tests {
         tell(plan, Input::LegJoined { leg: LegId(leg), role: Role::Consultant })
     }
 
-    /// FEATURES R2, R3, R4.
+    /// FEATURES R1, R2, R3, R4 (what is ordered; the sound itself is tapped elsewhere).
     #[test]
     fn every_party_has_a_track_from_the_greeting_over_a_transfer_to_the_end() {
         let mut plan = Plan::new();
