@@ -27,7 +27,7 @@ fn play(leaver: Who, leave: u64, lose: &[usize], again: &[(usize, Duration)]) ->
                 Event::Incoming(invitation) => b = Some(invitation.session),
                 Event::Answered { .. } | Event::Confirmed { .. } => talked[who as usize] = true,
                 Event::Cancelled { .. } | Event::Rejected { .. } | Event::Ended { .. } => {
-                    ends[who as usize] += 1
+                    ends[who as usize] += 1;
                 }
                 _ => {}
             }
