@@ -3,4 +3,5 @@
 //! *Invariant:* no decisions. What a datagram means is decided below.
 #![deny(unsafe_code)]
 
+pub mod media;
 pub mod sip;

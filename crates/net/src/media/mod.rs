@@ -1,0 +1,187 @@
+//! Media threads: each worker owns its calls' RTP sockets and nobody else touches them. Orders come through a queue,
+//! events go out by a function, sound for the recorder goes into a ring; on the packet path nothing waits and
+//! nothing allocates.
+
+mod pace;
+mod ports;
+mod tape;
+mod worker;
+
+use core::fmt;
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use mio::{Poll, Waker};
+use rtrb::{Consumer, RingBuffer};
+use senim_audio::Bank;
+use senim_base::{CallId, Entropy, Instant};
+use senim_media::{Event, Order};
+use senim_recorder::Frame;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use worker::{Command, WAKER, Worker};
+
+/// Ceiling of orders waiting for one worker; a further one is refused to the switch.
+pub const ORDERS_MAX: usize = 65_536;
+
+/// How the media threads run.
+#[derive(Clone, Debug)]
+pub struct MediaSettings {
+    /// Threads, at least one; one a core is right.
+    pub workers: usize,
+    /// The address of our RTP sockets.
+    pub bind: IpAddr,
+    /// Frames in each worker's ring to the recorder, about half a kilobyte each.
+    pub ring_frames: usize,
+    /// Randomness from the operating system, for SSRCs and first sequence numbers.
+    pub seed: [u8; 32],
+}
+
+impl MediaSettings {
+    /// One worker on `bind`, with a ring of 8192 frames.
+    pub fn new(bind: IpAddr, seed: [u8; 32]) -> MediaSettings {
+        MediaSettings { workers: 1, bind, ring_frames: 8_192, seed }
+    }
+}
+
+/// Why an order was not taken: we are guilty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OrderFault {
+    /// [`ORDERS_MAX`] orders wait already.
+    Full,
+    /// The worker has stopped.
+    Stopped,
+}
+
+impl fmt::Display for OrderFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OrderFault::Full => "our media worker does not keep up: its queue of orders is full",
+            OrderFault::Stopped => "our media worker has stopped",
+        })
+    }
+}
+
+impl std::error::Error for OrderFault {}
+
+/// Counters of all workers since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    received: AtomicU64,
+    sent: AtomicU64,
+    send_failed: AtomicU64,
+    frames_lost: AtomicU64,
+    busy_us: AtomicU64,
+}
+
+/// What the media threads did since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaFigures {
+    /// Datagrams received.
+    pub received: u64,
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Datagrams that the kernel did not take.
+    pub send_failed: u64,
+    /// Frames that the recorder's ring did not take.
+    pub frames_lost: u64,
+    /// Time at work, in microseconds, over all workers.
+    pub busy_us: u64,
+}
+
+struct Thread {
+    orders: SyncSender<Command>,
+    waker: Waker,
+    thread: JoinHandle<()>,
+}
+
+/// The media threads.
+pub struct MediaPool {
+    threads: Vec<Thread>,
+    counters: Arc<Counters>,
+}
+
+impl fmt::Debug for MediaPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MediaPool of {}", self.threads.len())
+    }
+}
+
+impl MediaPool {
+    /// Starts the threads. `clock` reads the program's own axis; `on_event` is called on the media thread and must
+    /// not wait. Gives one ring of frames a worker.
+    ///
+    /// # Errors
+    /// When the operating system refuses an epoll instance or a thread.
+    pub fn start<C, E>(
+        settings: &MediaSettings,
+        bank: &Arc<Bank>,
+        clock: C,
+        on_event: E,
+    ) -> io::Result<(MediaPool, Vec<Consumer<Frame>>)>
+    where
+        C: Fn() -> Instant + Send + Clone + 'static,
+        E: Fn(CallId, Event) + Send + Clone + 'static,
+    {
+        let mut entropy = Entropy::new(settings.seed);
+        let counters = Arc::new(Counters::default());
+        let mut threads = Vec::new();
+        let mut rings = Vec::new();
+        for n in 0..settings.workers.max(1) {
+            let poll = Poll::new()?;
+            let waker = Waker::new(poll.registry(), WAKER)?;
+            let (orders, queue) = sync_channel(ORDERS_MAX);
+            let (producer, consumer) = RingBuffer::new(settings.ring_frames.max(2));
+            let (bank, counters) = (Arc::clone(bank), Arc::clone(&counters));
+            let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
+            let bind = settings.bind;
+            let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
+                Worker::new(poll, queue, bind, bank, entropy, producer, counters, clock, on_event).run();
+            })?;
+            threads.push(Thread { orders, waker, thread });
+            rings.push(consumer);
+        }
+        Ok((MediaPool { threads, counters }, rings))
+    }
+
+    /// Gives an order to the worker that owns the call. Orders of one call are obeyed in their order.
+    ///
+    /// # Errors
+    /// See [`OrderFault`].
+    pub fn order(&self, call: CallId, order: Order) -> Result<(), OrderFault> {
+        let n = (call.0 % self.threads.len().max(1) as u64) as usize;
+        let thread = self.threads.get(n).ok_or(OrderFault::Stopped)?;
+        thread.orders.try_send(Command::Order(call, order)).map_err(|fault| match fault {
+            TrySendError::Full(_) => OrderFault::Full,
+            TrySendError::Disconnected(_) => OrderFault::Stopped,
+        })?;
+        // A waker that fails means a worker that is awake or gone; either way the queue tells.
+        let _ = thread.waker.wake();
+        Ok(())
+    }
+
+    /// What was done so far.
+    pub fn figures(&self) -> MediaFigures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        MediaFigures {
+            received: read(&self.counters.received),
+            sent: read(&self.counters.sent),
+            send_failed: read(&self.counters.send_failed),
+            frames_lost: read(&self.counters.frames_lost),
+            busy_us: read(&self.counters.busy_us),
+        }
+    }
+
+    /// Closes every session, lets the last frames into the rings while their readers live, and joins the threads.
+    pub fn stop(self) {
+        for thread in &self.threads {
+            // A queue that is full is being read: waiting for room here holds up only the end of the program.
+            let _ = thread.orders.send(Command::Stop);
+            let _ = thread.waker.wake();
+        }
+        for thread in self.threads {
+            let _ = thread.thread.join();
+        }
+    }
+}

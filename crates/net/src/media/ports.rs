@@ -1,0 +1,86 @@
+//! The sockets of a worker: a pair a leg, RTP and RTCP, known to epoll by their place in a table.
+
+use core::net::{IpAddr, SocketAddr};
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+use senim_base::LegId;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+
+/// Expedited Forwarding (RFC 3246), shifted past the ECN bits.
+const TOS_EF: u32 = 46 << 2;
+
+/// One socket and whose it is.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) socket: UdpSocket,
+    pub(crate) seat: usize,
+    pub(crate) leg: LegId,
+    pub(crate) rtcp: bool,
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    table: Vec<Option<Port>>,
+    free: Vec<usize>,
+}
+
+impl Ports {
+    /// Binds RTP to `port` and RTCP to the next, both or none. Gives their places.
+    pub(crate) fn open(
+        &mut self,
+        registry: &Registry,
+        bind: IpAddr,
+        port: u16,
+        (seat, leg): (usize, LegId),
+    ) -> io::Result<[usize; 2]> {
+        let next = port.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
+        let rtp = bound(SocketAddr::new(bind, port))?;
+        let rtcp = bound(SocketAddr::new(bind, next))?;
+        let first = self.put(registry, Port { socket: rtp, seat, leg, rtcp: false })?;
+        match self.put(registry, Port { socket: rtcp, seat, leg, rtcp: true }) {
+            Ok(second) => Ok([first, second]),
+            Err(fault) => {
+                self.close(registry, first);
+                Err(fault)
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, place: usize) -> Option<&Port> {
+        self.table.get(place)?.as_ref()
+    }
+
+    pub(crate) fn close(&mut self, registry: &Registry, place: usize) {
+        if let Some(mut port) = self.table.get_mut(place).and_then(Option::take) {
+            // Closing the descriptor takes it out of epoll in any case.
+            let _ = registry.deregister(&mut port.socket);
+            self.free.push(place);
+        }
+    }
+
+    fn put(&mut self, registry: &Registry, mut port: Port) -> io::Result<usize> {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.table.push(None);
+            self.table.len() - 1
+        });
+        if let Err(fault) = registry.register(&mut port.socket, Token(place), Interest::READABLE) {
+            self.free.push(place);
+            return Err(fault);
+        }
+        if let Some(slot) = self.table.get_mut(place) {
+            *slot = Some(port);
+        }
+        Ok(place)
+    }
+}
+
+fn bound(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // A network that forbids marking must not forbid calling.
+    let _ = if address.is_ipv4() { socket.set_tos_v4(TOS_EF) } else { socket.set_tclass_v6(TOS_EF) };
+    socket.bind(&address.into())?;
+    Ok(UdpSocket::from_std(socket.into()))
+}
