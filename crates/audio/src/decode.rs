@@ -2,20 +2,23 @@
 //! cannot be used. Runs at start and when an operator brings a recording; never on the call path.
 
 use crate::{resample, to_sample};
+use std::io::Cursor;
 use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
 /// Longest prompt, seconds.
 pub const SECONDS_MAX: u32 = 120;
 /// Largest file, bytes: two minutes of 24-bit stereo at 96 kHz, and some.
 pub const BYTES_MAX: usize = 80 << 20;
-/// A file whose loudest sample is below this is silent, dBFS.
+/// A file whose loudest sample is below this is silent, dBFS …
 pub const SILENT_DBFS: f32 = -60.0;
+/// … which only a pause between words may be, ms.
+pub const PAUSE_MS_MAX: u32 = 1000;
 /// So many samples in a thousand may sit flat at full scale.
 pub const CLIPPED_PER_MILLE_MAX: u32 = 2;
 /// Shorter flat stretches are peaks, not clipping: samples at the file's own rate.
@@ -35,7 +38,7 @@ pub enum Fault {
         /// The size of the file.
         bytes: usize,
     },
-    /// Nothing above [`SILENT_DBFS`].
+    /// Nothing above [`SILENT_DBFS`], and longer than [`PAUSE_MS_MAX`].
     Silent,
     /// Recorded too loud: so many samples in a thousand are flat at full scale.
     Clipped {
@@ -69,9 +72,12 @@ impl core::fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// A whole file → samples at 8 kHz, one channel. Level and silences at the ends stay as they are
-/// (see [`crate::loudness`]).
-pub fn decode(bytes: &[u8]) -> Result<Vec<i16>, Fault> {
+/// A whole file → samples at 8 kHz, one channel. `extension` (`wav`, `flac`, `ogg`, `mp3`) is a hint only. Level and
+/// silences at the ends stay as they are (see [`crate::loudness`]).
+///
+/// # Errors
+/// [`Fault`]; bytes of any kind give one and never a panic.
+pub fn decode(bytes: Vec<u8>, extension: &str) -> Result<Vec<i16>, Fault> {
     if bytes.is_empty() {
         return Err(Fault::Empty);
     }
@@ -79,7 +85,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<i16>, Fault> {
         return Err(Fault::TooLarge { bytes: bytes.len() });
     }
     let mut mono = Mono::default();
-    read_all(bytes, &mut mono)?;
+    read_all(bytes, extension, &mut mono)?;
     mono.verdict()?;
     let out = resample::to_8k(&mono.samples, mono.rate_hz).map_err(|f| Fault::Rate { hz: f.0 })?;
     if out.is_empty() {
@@ -88,10 +94,12 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<i16>, Fault> {
     Ok(out.into_iter().map(|x| to_sample(x * 32768.0)).collect())
 }
 
-fn read_all(bytes: &[u8], mono: &mut Mono) -> Result<(), Fault> {
-    let source = MediaSourceStream::new(Box::new(std::io::Cursor::new(bytes.to_vec())), Default::default());
+fn read_all(bytes: Vec<u8>, extension: &str, mono: &mut Mono) -> Result<(), Fault> {
+    let source = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
+    let mut hint = Hint::new();
+    hint.with_extension(extension);
     let mut format = symphonia::default::get_probe()
-        .probe(&Hint::new(), source, FormatOptions::default(), MetadataOptions::default())
+        .probe(&hint, source, FormatOptions::default(), MetadataOptions::default())
         .map_err(|_| Fault::NotAudio)?;
     let track = format.default_track(TrackType::Audio).ok_or(Fault::NotAudio)?;
     let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or(Fault::NotAudio)?;
@@ -169,7 +177,8 @@ impl Mono {
             return Err(Fault::Empty);
         }
         let peak = self.samples.iter().fold(0f32, |p, x| p.max(x.abs()));
-        if peak < 10f32.powf(SILENT_DBFS / 20.0) {
+        let ms = self.samples.len() as u64 * 1000 / u64::from(self.rate_hz.max(1));
+        if peak < 10f32.powf(SILENT_DBFS / 20.0) && ms > u64::from(PAUSE_MS_MAX) {
             return Err(Fault::Silent);
         }
         let per_mille = u32::try_from(self.flat * 1000 / self.samples.len() as u64).unwrap_or(1000);

@@ -28,6 +28,7 @@ pub use senim_base::ClipId;
 pub const RATE: u32 = 8_000;
 
 /// The level of a sine that just touches full scale, in dBm0 (A-law: +3.14 dBm0, ITU-T G.711 table 5).
+#[expect(clippy::approx_constant, reason = "a level in dB, not the number of the circle")]
 pub const FULL_SCALE_DBM0: f32 = 3.14;
 
 /// Peak amplitude of a sine of this level in dBm0, in samples of 16 bits.
