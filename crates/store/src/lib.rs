@@ -4,6 +4,7 @@
 //! again and proved unharmed.
 #![forbid(unsafe_code)]
 
+pub mod export;
 pub mod journal;
 pub mod lock;
 pub mod vault;

@@ -2,7 +2,7 @@
 
 use rtrb::{Producer, RingBuffer};
 use senim_base::{CallId, Entropy, Instant, RecordingId, TrackId, WallTime};
-use senim_recorder::Frame;
+use senim_recorder::{Frame, RecordingMeta};
 use senim_seal::{Disk, End, MasterKey, Verdict, read, verify};
 use senim_store::vault::{Begin, Folder, RecordingThread, recover};
 use senim_switch::RecordingReport;
@@ -73,7 +73,7 @@ fn frames_become_a_sealed_file_that_opens() {
     assert_eq!(file.len() as u64, bytes);
     let found = read(&file, &key()).unwrap();
     assert_eq!(found.frames.len(), 300);
-    assert_eq!(found.about, b"{\"call\":9}");
+    assert_eq!(RecordingMeta::from_bytes(&found.about).unwrap().call, CallId(9));
     assert!(verify(&file, &key()).is_sound());
     assert_eq!(w.thread.health().strays, 0);
 }

@@ -6,7 +6,7 @@ use super::folder::Folder;
 use core::time::Duration;
 use rtrb::Consumer;
 use senim_base::{CallId, Entropy, Instant, RecordingId, WallTime};
-use senim_recorder::Frame;
+use senim_recorder::{Frame, RecordingMeta};
 use senim_seal::{About, End, MasterKey, OpenFault, Writer};
 use senim_switch::RecordingReport;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,8 @@ const SYNC: Duration = Duration::from_secs(1);
 const SYNC_CLOSED: Duration = Duration::from_millis(100);
 /// A recording that cannot be closed for so long is given up; the next start closes it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
+/// What recordings say wrote them.
+const PROGRAM: &str = concat!("senim ", env!("CARGO_PKG_VERSION"));
 /// Recordings at once; a further one fails.
 pub const RECORDINGS_MAX: usize = 10_000;
 
@@ -253,8 +255,8 @@ impl Desk {
         if self.open.len() >= RECORDINGS_MAX {
             return fail(format!("{RECORDINGS_MAX} recordings are being written already"));
         }
-        let about = format!("{{\"call\":{}}}", call.0);
-        let about = About { recording, started: wall, start: at, about: about.as_bytes() };
+        let meta = RecordingMeta { recording, call, started: wall, program: PROGRAM.to_owned() };
+        let about = About { recording, started: wall, start: at, about: &meta.to_bytes() };
         let name = recording.to_string();
         match Writer::open(&mut self.folder, &name, &about, &self.master, &mut self.entropy, now) {
             Ok(writer) => {
