@@ -31,7 +31,7 @@ struct House {
     first_port: u16,
 }
 
-#[allow(clippy::unwrap_used)] // a helper of tests
+#[allow(clippy::unwrap_used, clippy::panic)] // a helper of tests
 impl House {
     fn new(bank: Bank) -> House {
         // Each house its own ports, so that what one gives back no other takes.
@@ -41,7 +41,7 @@ impl House {
         let clock = move || Instant::from_nanos(1_000_000_000 + origin.elapsed().as_nanos() as u64);
         let settings = MediaSettings::new(LOOPBACK, [7; 32]);
         let (pool, rings) = MediaPool::start(&settings, &Arc::new(bank), clock, move |call, event| {
-            drop(tell.send((call, event)))
+            drop(tell.send((call, event)));
         })
         .unwrap();
         House { pool, events, rings, first_port }
