@@ -216,7 +216,7 @@ async fn too_many_connections_of_one_address_are_turned_away_and_counted() {
 
 #[tokio::test]
 async fn a_connection_that_earns_no_answer_is_closed_and_one_that_did_stays() {
-    let limits = Limits { unanswered: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { unanswered: Duration::from_secs(1), ..Limits::default() };
     let mut house = House::open(limits).await;
     let address = house.address(Transport::Tcp);
     let mut good = TcpStream::connect(address).await.unwrap();
