@@ -386,3 +386,184 @@ fn an_anonymous_caller_is_answered_and_flagged() {
         nothing_left(&mut w);
     }
 }
+
+/// FEATURES I3: also while 1414 is being dialled.
+#[test]
+fn the_urgent_key_works_while_another_centre_is_dialled() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let centre = w.centre();
+    let caller = w.caller("+77010000001");
+    w.with_phone(caller, |p, now| p.dial("111", now));
+    wait_for(&mut w, caller, Event::Answered);
+    w.run(secs(1));
+    for keys in ["2", "3"] {
+        w.with_phone(caller, |p, _| p.press(keys));
+        w.run(secs(2));
+    }
+    wait_for(&mut w, centre, Event::Incoming);
+    w.with_phone(caller, |p, _| p.press("0"));
+    wait_for(&mut w, consultant, Event::Incoming);
+    assert!(!w.look(centre).is_busy(), "1414 rings no longer");
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES L1, L5: a caller waits rather than talk with somebody who does not speak his language.
+#[test]
+fn a_caller_is_never_given_to_somebody_who_does_not_speak_his_language() {
+    let mut w = world();
+    let kazakh = staff(&mut w, "kazakh", Language::Kazakh);
+    let caller = queued_caller(&mut w, "+77010000001");
+    w.run(secs(90));
+    assert!(!w.look(kazakh).is_busy() && w.look(caller).is_talking());
+    let positions = w.facts.iter().filter(|r| matches!(r.fact, Fact::PositionSaid { position: 1 })).count();
+    assert!(positions >= 2, "FEATURES Q12: he hears his place at intervals");
+    let russian = staff(&mut w, "russian", Language::Russian);
+    wait_for(&mut w, russian, Event::Incoming);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES T6: whoever is neither a trunk nor a known user gets no call; an unknown number gets 404; no codec, 488.
+#[test]
+fn strangers_unknown_numbers_and_foreign_codecs_are_refused() {
+    let mut w = world();
+    let caller = w.caller("+77010000001");
+    w.with_phone(caller, |p, now| p.dial("999", now));
+    wait_for(&mut w, caller, Event::Refused(404));
+    let line = std::net::SocketAddr::from(([10, 0, 0, 1], 5060));
+    let stranger = std::net::SocketAddr::from(([172, 16, 0, 9], 5060));
+    let invite = "INVITE sip:111@senim SIP/2.0\r\nVia: SIP/2.0/UDP 172.16.0.9:5060;branch=z9hG4bKx\r\n\
+                  Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:111@senim>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\
+                  Contact: <sip:x@172.16.0.9>\r\nContent-Length: 0\r\n\r\n";
+    w.throw(stranger, line, invite.as_bytes().to_vec());
+    w.throw(stranger, line, vec![0xFF; 700]);
+    w.run(secs(40));
+    assert!(!w.facts.iter().any(|r| matches!(r.fact, Fact::Arrived { .. })));
+    let trunk = std::net::SocketAddr::from(([10, 1, 200, 200], 5060));
+    let body = "v=0\r\no=- 1 1 IN IP4 10.1.200.200\r\ns=-\r\nc=IN IP4 10.1.200.200\r\nt=0 0\r\nm=audio 9 RTP/AVP 18\r\n";
+    let invite = invite.replace("172.16.0.9", "10.1.200.200").replace(
+        "Content-Length: 0",
+        &format!("Content-Type: application/sdp\r\nContent-Length: {}", body.len()),
+    );
+    w.throw(trunk, line, format!("{invite}{body}").into_bytes());
+    w.run(secs(40));
+    assert!(w.facts.iter().any(|r| matches!(r.fact, Fact::Refused { status: 488, .. })), "{:#?}", w.facts);
+    nothing_left(&mut w);
+}
+
+/// THREATS, RTP inject: a stranger's packets are neither heard nor recorded, and nothing is sent to him.
+#[test]
+fn a_strangers_sound_is_not_heard() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.with_phone(caller, |p, _| p.say(Voice::Silence));
+    w.run(secs(1));
+    let stranger = std::net::SocketAddr::from(([172, 16, 0, 9], 7_000));
+    let loud = senim_audio::tone::sine(2_100.0, -10.0, 20);
+    for n in 0..250u32 {
+        for port in w.rtp_ports() {
+            let mut packet = vec![0x80, 8];
+            packet.extend((n as u16).to_be_bytes());
+            packet.extend((n * 160).to_be_bytes());
+            packet.extend([9; 4]);
+            packet.extend(loud.iter().map(|s| senim_audio::g711::alaw_encode(*s)));
+            w.throw(stranger, ([10, 0, 0, 1], port).into(), packet);
+        }
+        w.run(Duration::from_millis(20));
+    }
+    for phone in [caller, consultant] {
+        assert!(tone_level_db(w.look(phone).heard().last(secs(4)), 2_100.0) < -50.0);
+    }
+    assert!(w.facts.iter().any(|r| matches!(r.fact, Fact::Strangers { .. })));
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES T10: unequal packet times, payload types and laws on the two sides.
+#[test]
+fn caller_and_consultant_with_different_codecs_hear_each_other() {
+    use senim_sdp::{Capabilities, Codec};
+    let mut w = world();
+    let theirs =
+        Capabilities { codecs: vec![Codec::Pcmu], telephone_event: false, ptime_ms: 30, rtcp_mux: false };
+    let consultant = w.consultant_with("aigerim", &Language::ALL, &[], theirs);
+    w.with_phone(consultant, |p, _| p.say(Voice::Tone(CONSULTANT_HZ)));
+    w.sign_in("aigerim");
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.run(secs(4));
+    assert!(heard(&w, consultant, 2_000, CALLER_HZ) && heard(&w, caller, 2_000, CONSULTANT_HZ));
+    w.with_phone(consultant, |p, now| p.hang_up(now));
+    wait_for(&mut w, caller, Event::Ended { by_peer: true });
+    nothing_left(&mut w);
+}
+
+/// FEATURES T5: a trunk that does not answer its probes is out of rotation, and back after it recovered.
+#[test]
+fn a_dead_trunk_is_out_of_rotation_and_comes_back() {
+    let mut w = World::new(5, LineConfig { probe_every: Some(secs(10)), ..LineConfig::story() }, Wire::GOOD);
+    let centre = w.centre();
+    w.run(secs(60));
+    let host = w.host(centre).unwrap();
+    w.net.cut(host, true);
+    w.run(secs(300));
+    assert!(!w.switch().board().trunks[1].alive);
+    w.net.cut(host, false);
+    w.run(secs(120));
+    assert!(w.switch().board().trunks[1].alive);
+    let turns = w.facts.iter().filter(|r| matches!(r.fact, Fact::TrunkNow { .. })).count();
+    assert_eq!(turns, 2);
+}
+
+/// FEATURES T8 (begun): calls beyond a trunk's limit get 503, and the calls in progress go on.
+#[test]
+fn a_trunk_brings_no_more_calls_than_it_may() {
+    let mut w = World::new(6, LineConfig { calls_max: (2, 100), ..LineConfig::story() }, Wire::GOOD);
+    let callers: Vec<PhoneId> = (0..3).map(|n| w.caller(&format!("+7701000000{n}"))).collect();
+    for caller in &callers {
+        w.with_phone(*caller, |p, now| p.dial("111", now));
+    }
+    wait_for(&mut w, callers[2], Event::Refused(503));
+    w.run(secs(2));
+    assert!(w.look(callers[0]).is_talking() && w.look(callers[1]).is_talking());
+    for caller in callers {
+        w.with_phone(caller, |p, now| p.hang_up(now));
+    }
+    nothing_left(&mut w);
+}
+
+/// FEATURES T14: a caller from whom nothing comes any more is gone, and the cause is recorded.
+#[test]
+fn a_caller_whose_sound_stops_is_ended_with_its_cause() {
+    let mut w = world();
+    let caller = queued_caller(&mut w, "+77010000001");
+    w.with_phone(caller, |p, _| p.say(Voice::Off));
+    wait_for(&mut w, caller, Event::Ended { by_peer: true });
+    nothing_left(&mut w);
+    assert_eq!(ended(&w), (EndCause::MediaLost, Some(Disposition::Abandoned)));
+}
+
+/// FEATURES Q10: after a talk there is time to finish, which a code ends early.
+#[test]
+fn wrap_up_follows_a_talk_and_ends_early_by_code() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.run(secs(2));
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    w.run(secs(1));
+    let doing = |w: &World| format!("{:?}", w.switch().board().consultants[0].doing);
+    assert_eq!(doing(&w), "WrapUp");
+    w.with_phone(consultant, |p, now| p.dial("*13", now));
+    w.run(secs(5));
+    assert_eq!(doing(&w), "Ready");
+    nothing_left(&mut w);
+}

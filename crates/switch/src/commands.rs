@@ -47,7 +47,7 @@ impl Switch {
             Command::RemoveConsultant { login } => {
                 let id = self.rooms.books.by_login(login).map(|p| p.id);
                 let reply = self.by_the_books(command)?;
-                self.rooms.sip.guard_mut().remove_account(login);
+                self.rooms.sip.remove_user(login);
                 if let Some(id) = id {
                     self.rooms.queue_inputs.push_back(QueueInput::ConsultantRemoved(id));
                     self.doing.remove(&id);

@@ -32,6 +32,10 @@ enum Stage {
 }
 
 impl Forwarding {
+    pub(super) fn is_by_script(&self) -> bool {
+        self.by_script
+    }
+
     pub(super) fn called_leg(&self) -> Option<LegId> {
         self.leg.as_ref().map(|l| l.id)
     }
@@ -242,6 +246,20 @@ impl Call {
     fn stop_dialling(&mut self, rooms: &mut Rooms) {
         rooms.timers.cancel((self.id, Wake::NoProgress));
         rooms.timers.cancel((self.id, Wake::RungOut));
+    }
+
+    /// The caller pressed the urgent key while the other centre was being dialled: it is dialled no longer.
+    pub(super) fn give_up_forward(&mut self, rooms: &mut Rooms) {
+        if !matches!(self.state, State::Forwarding(_)) {
+            return;
+        }
+        let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
+        self.stop_dialling(rooms);
+        self.leave_out_trunk(rooms);
+        if let Some(leg) = f.leg {
+            leg.close(self.id, rooms);
+        }
+        self.forward_ended(f.to, f.since, ForwardResult::CallerLeft, None, rooms);
     }
 
     /// Somebody left while the forward was under way.

@@ -223,6 +223,10 @@ impl Call {
     fn on_digit(&mut self, leg: LegId, digit: char, rooms: &mut Rooms) {
         match &self.state {
             State::Script | State::Waiting(_) if leg == self.caller_leg => self.script_digit(digit, rooms),
+            // The urgent key is live at every moment (FEATURES I3), also while 1414 is being dialled.
+            State::Forwarding(f) if leg == self.caller_leg && f.is_by_script() => {
+                self.script_digit(digit, rooms)
+            }
             State::Talking(_) if leg != self.caller_leg => self.consultant_key(digit, rooms),
             State::Feature(_) => self.feature_key(digit, rooms),
             _ => {}

@@ -82,7 +82,6 @@ impl Call {
     pub(super) fn consultant_lost(&mut self, why: EndCause, rooms: &mut Rooms) {
         let State::Talking(t) = core::mem::replace(&mut self.state, State::Script) else { return };
         self.fact(Fact::ConsultantLost { consultant: t.consultant, why }, rooms);
-        rooms.queue_inputs.push_back(QueueInput::Reachable { id: t.consultant, yes: false });
         self.part(t, rooms);
         self.wait_with_a_word("transfer_back", rooms);
     }

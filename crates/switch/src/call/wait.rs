@@ -45,6 +45,7 @@ impl Waiting {
 impl Call {
     /// The caller asks for a human, or presses the urgent key while he waits.
     pub(super) fn enter_queue(&mut self, p: Placement, rooms: &mut Rooms) {
+        self.give_up_forward(rooms);
         let since = self.place.as_ref().map_or(rooms.now, |place| place.since);
         let skills = p.topic.iter().cloned().collect::<Vec<_>>();
         self.fact(
