@@ -72,9 +72,10 @@ impl Negotiator {
         }
     }
 
-    /// Our side moves; said in the next offer or answer.
+    /// Our side moves; said in the next offer or answer. The session id stays what it was: a dialog has one for
+    /// its life (RFC 3264 section 8).
     pub fn set_local(&mut self, local: Local) {
-        self.local = local;
+        self.local.address = local.address;
     }
 
     /// What holds now.

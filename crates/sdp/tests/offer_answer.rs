@@ -92,6 +92,20 @@ fn a_reoffer_that_moves_the_port_is_honoured_and_our_version_stands_still() {
     assert_eq!(first, second, "we have nothing new to say");
 }
 
+/// FEATURES T13.
+#[test]
+fn when_we_move_our_version_rises_and_the_peer_follows() {
+    let (mut a, mut b) = (at("192.0.2.1:4000"), at("192.0.2.2:5000"));
+    let offer = a.offer(Direction::SendRecv);
+    let (answer, _) = b.answer_to(offer.as_bytes(), Direction::SendRecv).expect("agreed");
+    a.accept(answer.as_bytes()).expect("agreed");
+    b.set_local(Local { address: "192.0.2.2:6000".parse().expect("address"), session_id: 7 });
+    let moved = b.offer(Direction::SendRecv);
+    assert!(moved.contains("o=- 42 2 IN IP4 192.0.2.2\r\n"), "{moved}");
+    let (_, agreed) = a.answer_to(moved.as_bytes(), Direction::SendRecv).expect("agreed");
+    assert_eq!(agreed.remote, "192.0.2.2:6000".parse().expect("address"));
+}
+
 #[test]
 fn each_side_may_number_its_payload_types_itself() {
     let mut line = ours();
