@@ -4,4 +4,11 @@
 //! does not run; this room reads words, asks, and shows answers.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
+pub mod control;
+pub mod desk;
+pub mod people;
+pub mod prompts;
+pub mod scripts;
+pub mod serve;

@@ -103,13 +103,17 @@ pub fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan, Vec<C
     let data = within(&config.data.folder);
     let or = |path: &str, otherwise: PathBuf| if path.is_empty() { otherwise } else { within(path) };
     b.seconds(&config);
-    let media_bind: Option<IpAddr> = b.parse(&["media", "bind"], &config.media.bind, "an address, as in 192.0.2.1");
+    let media_bind: Option<IpAddr> =
+        b.parse(&["media", "bind"], &config.media.bind, "an address, as in 192.0.2.1");
     let media_address = match config.media.advertised.as_str() {
         "" => media_bind,
         text => b.parse(&["media", "advertised"], text, "an address, as in 192.0.2.1"),
     };
     if media_address.is_some_and(|a| a.is_unspecified()) {
-        b.say(&["media", "bind"], "no peer can send to \"any address\"; write the line's own address in [media] advertised");
+        b.say(
+            &["media", "bind"],
+            "no peer can send to \"any address\"; write the line's own address in [media] advertised",
+        );
     }
     let udp = b.sockets("udp", &config.sip.udp);
     let tcp = b.sockets("tcp", &config.sip.tcp);
@@ -123,7 +127,10 @@ pub fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan, Vec<C
     let ports = b.ports(&config.media.ports);
     let offset = config.line.utc_offset_minutes;
     if !(-720..=840).contains(&offset) {
-        b.say(&["line", "utc_offset_minutes"], format!("no place on earth is {offset} minutes east; write -720 to 840"));
+        b.say(
+            &["line", "utc_offset_minutes"],
+            format!("no place on earth is {offset} minutes east; write -720 to 840"),
+        );
     }
     let web = match config.web.listen.as_str() {
         "" => None,
@@ -138,13 +145,20 @@ pub fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan, Vec<C
     let trunks = b.trunks(&config, env);
     let queues = b.queues(&config);
     let ucc_trunk = b.ucc_trunk(&config, &trunks);
-    let service_level_s = config.queue.first().map_or(super::Queue::default().service_level_s, |q| q.service_level_s);
+    let service_level_s =
+        config.queue.first().map_or(super::Queue::default().service_level_s, |q| q.service_level_s);
     let seed = (!config.data.seed.is_empty()).then(|| within(&config.data.seed));
     if seed.as_ref().is_some_and(|s| !s.is_file()) {
-        b.say(&["data", "seed"], format!("there is no file {}; write its path from the folder of this file", config.data.seed));
+        b.say(
+            &["data", "seed"],
+            format!("there is no file {}; write its path from the folder of this file", config.data.seed),
+        );
     }
     if !scripts.is_dir() {
-        let what = format!("there is no folder {}; write its path from the folder of this file", config.line.scripts);
+        let what = format!(
+            "there is no folder {}; write its path from the folder of this file",
+            config.line.scripts
+        );
         b.say(&["line", "scripts"], what);
     }
     let (Some(media_bind), Some(media_address), Some(ports), true) =
@@ -207,9 +221,13 @@ impl Builder<'_> {
             self.bounded(&path, seconds, least);
         }
         for (i, q) in c.queue.iter().enumerate() {
-            let keys =
-                [("ring_s", q.ring_s, 1), ("wrap_up_s", q.wrap_up_s, 0), ("announce_first_s", q.announce_first_s, 0),
-                 ("announce_every_s", q.announce_every_s, 0), ("service_level_s", q.service_level_s, 1)];
+            let keys = [
+                ("ring_s", q.ring_s, 1),
+                ("wrap_up_s", q.wrap_up_s, 0),
+                ("announce_first_s", q.announce_first_s, 0),
+                ("announce_every_s", q.announce_every_s, 0),
+                ("service_level_s", q.service_level_s, 1),
+            ];
             for (key, seconds, least) in keys {
                 self.bounded(&["queue", &i.to_string(), key], seconds, least);
             }
@@ -254,9 +272,13 @@ impl Builder<'_> {
 
     fn ports(&mut self, text: &str) -> Option<(u16, u16)> {
         let path = ["media", "ports"];
-        let pair = text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+        let pair =
+            text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
         let Some((first, last)) = pair else {
-            self.say(&path, format!("{text:?} is no range of ports; write first-last, as in \"20000-29999\""));
+            self.say(
+                &path,
+                format!("{text:?} is no range of ports; write first-last, as in \"20000-29999\""),
+            );
             return None;
         };
         if first < 1024 || last < first || last - first + 1 < PORTS_MIN {
@@ -306,14 +328,26 @@ impl Builder<'_> {
             let path = |key| ["number", i.as_str(), key];
             let stem = n.dial.strip_suffix('*').unwrap_or(&n.dial);
             if n.dial.is_empty() || stem.contains('*') && !stem.starts_with('*') {
-                self.say(&path("dial"), "write what is dialled: \"111\", or a beginning with one star: \"b*\"");
+                self.say(
+                    &path("dial"),
+                    "write what is dialled: \"111\", or a beginning with one star: \"b*\"",
+                );
             }
             if !seen.insert(n.dial.as_str()) {
-                self.say(&path("dial"), format!("{:?} is there twice; the first one answers, take this one out", n.dial));
+                self.say(
+                    &path("dial"),
+                    format!("{:?} is there twice; the first one answers, take this one out", n.dial),
+                );
             }
             let then = match (n.script.as_str(), n.consultant.as_str()) {
                 ("", "") => {
-                    self.say(&path("dial"), format!("nothing answers {:?}; write script = \"111\" or consultant = \"LOGIN\"", n.dial));
+                    self.say(
+                        &path("dial"),
+                        format!(
+                            "nothing answers {:?}; write script = \"111\" or consultant = \"LOGIN\"",
+                            n.dial
+                        ),
+                    );
                     continue;
                 }
                 (script, "") => Destination::Script(script.to_owned()),
@@ -324,14 +358,20 @@ impl Builder<'_> {
                     Destination::Consultant(consultant.to_owned())
                 }
                 _ => {
-                    self.say(&path("consultant"), "a script and a consultant cannot both answer; take one out");
+                    self.say(
+                        &path("consultant"),
+                        "a script and a consultant cannot both answer; take one out",
+                    );
                     continue;
                 }
             };
             if let Destination::Script(script) = &then
                 && !self.source.folder().join(&c.line.scripts).join(format!("{script}.toml")).is_file()
             {
-                self.say(&path("script"), format!("there is no script {script}.toml in {}; write the name of one", c.line.scripts));
+                self.say(
+                    &path("script"),
+                    format!("there is no script {script}.toml in {}; write the name of one", c.line.scripts),
+                );
             }
             rules.push(NumberRule { dial: n.dial.clone(), then, record: n.record });
         }
@@ -345,7 +385,10 @@ impl Builder<'_> {
             let i = i.to_string();
             let path = |key| ["trunk", i.as_str(), key];
             if t.name.is_empty() || !seen.insert(t.name.as_str()) {
-                self.say(&path("name"), format!("{:?} cannot be the name; write one that no other trunk has", t.name));
+                self.say(
+                    &path("name"),
+                    format!("{:?} cannot be the name; write one that no other trunk has", t.name),
+                );
             }
             let mut sources = Vec::new();
             for source in &t.sources {
@@ -358,11 +401,21 @@ impl Builder<'_> {
                 }
             }
             if t.sources.is_empty() && t.uri.is_empty() {
-                self.say(&path("name"), "the trunk neither brings calls nor takes them; write sources or uri");
+                self.say(
+                    &path("name"),
+                    "the trunk neither brings calls nor takes them; write sources or uri",
+                );
             }
-            for (key, n) in [("calls_max", t.calls_max), ("calls_per_second_max", t.calls_per_second_max), ("probes_to_turn", t.probes_to_turn)] {
+            for (key, n) in [
+                ("calls_max", t.calls_max),
+                ("calls_per_second_max", t.calls_per_second_max),
+                ("probes_to_turn", t.probes_to_turn),
+            ] {
                 if n == 0 {
-                    self.say(&path(key), format!("0 would shut the trunk; write a number from 1 up for {key}"));
+                    self.say(
+                        &path(key),
+                        format!("0 would shut the trunk; write a number from 1 up for {key}"),
+                    );
                 }
             }
             let target = match t.uri.as_str() {
@@ -376,11 +429,17 @@ impl Builder<'_> {
                 },
             };
             if t.probe_s > 0 && t.uri.is_empty() {
-                self.say(&path("probe_s"), "a trunk without uri cannot be asked whether it lives; write uri, or probe_s = 0");
+                self.say(
+                    &path("probe_s"),
+                    "a trunk without uri cannot be asked whether it lives; write uri, or probe_s = 0",
+                );
             }
             let variable = variable_of(&t.name);
-            let password =
-                self.secret(env(&variable), (&path("password"), &t.password), (&path("password_file"), &t.password_file));
+            let password = self.secret(
+                env(&variable),
+                (&path("password"), &t.password),
+                (&path("password_file"), &t.password_file),
+            );
             let credentials = match (t.username.as_str(), password) {
                 ("", None) => None,
                 ("", Some(_)) => {
@@ -388,7 +447,10 @@ impl Builder<'_> {
                     None
                 }
                 (_, None) => {
-                    self.say(&path("username"), format!("no password for it; write password_file, or set {variable}"));
+                    self.say(
+                        &path("username"),
+                        format!("no password for it; write password_file, or set {variable}"),
+                    );
                     None
                 }
                 (user, Some(password)) => Some(Credentials { user: user.to_owned(), password, realm: None }),
@@ -425,7 +487,8 @@ impl Builder<'_> {
             name if out.any(|t| t.table.name == name) => Some(name.to_owned()),
             name => {
                 let known: Vec<&str> = trunks.iter().map(|t| t.table.name.as_str()).collect();
-                let what = format!("no trunk with a uri is called {name:?}; write one of: {}", known.join(", "));
+                let what =
+                    format!("no trunk with a uri is called {name:?}; write one of: {}", known.join(", "));
                 self.say(&["line", "ucc_trunk"], what);
                 None
             }
@@ -435,7 +498,8 @@ impl Builder<'_> {
 
 /// The variable that holds a trunk's password: `SENIM_TRUNK_CARRIER_PASSWORD`.
 fn variable_of(trunk: &str) -> String {
-    let name: String = trunk.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let name: String =
+        trunk.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     format!("SENIM_TRUNK_{name}_PASSWORD")
 }
 
@@ -455,7 +519,11 @@ fn network(text: &str) -> Option<(IpAddr, u8)> {
 fn target(uri: &str) -> Result<Target, String> {
     let rest = uri.strip_prefix("sip:").ok_or("is no SIP address")?;
     let (host, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-    let transport = match parameters.strip_prefix("transport=").unwrap_or(if parameters.is_empty() { "udp" } else { "?" }) {
+    let transport = match parameters.strip_prefix("transport=").unwrap_or(if parameters.is_empty() {
+        "udp"
+    } else {
+        "?"
+    }) {
         t if t.eq_ignore_ascii_case("udp") => Transport::Udp,
         t if t.eq_ignore_ascii_case("tcp") => Transport::Tcp,
         _ => return Err("has parameters that are not known here".into()),
@@ -471,7 +539,8 @@ fn target(uri: &str) -> Result<Target, String> {
         },
     };
     let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let mut addresses = (bare, port).to_socket_addrs().map_err(|e| format!("has a host without an address ({e})"))?;
+    let mut addresses =
+        (bare, port).to_socket_addrs().map_err(|e| format!("has a host without an address ({e})"))?;
     let address = addresses.next().ok_or("has a host without an address")?;
     Ok(Target { host: host.to_owned(), address, transport })
 }
@@ -483,5 +552,6 @@ fn target(uri: &str) -> Result<Target, String> {
 pub fn read_text(file: &Path) -> Result<String, Complaint> {
     let complain = |what: String| Complaint { file: file.display().to_string(), line: None, what };
     let bytes = fs::read(file).map_err(|e| complain(format!("cannot be read: {e}")))?;
-    String::from_utf8(bytes).map_err(|e| complain(format!("no UTF-8 text at byte {}", e.utf8_error().valid_up_to())))
+    String::from_utf8(bytes)
+        .map_err(|e| complain(format!("no UTF-8 text at byte {}", e.utf8_error().valid_up_to())))
 }

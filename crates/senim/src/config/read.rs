@@ -55,7 +55,10 @@ pub fn set(config: &Config, change: &str) -> Result<Config, Complaint> {
         match Config::deserialize(tree) {
             Ok(config) => return Ok(config),
             // The first reading tells what the key wants: `ring_s=soon` shall not be told about texts.
-            Err(fault) => last = last.or(Some(said(fault.message(), path.split_last().map(|(_, t)| t.join(".")).as_deref()))),
+            Err(fault) => {
+                last = last
+                    .or(Some(said(fault.message(), path.split_last().map(|(_, t)| t.join(".")).as_deref())))
+            }
         }
     }
     Err(complain(last.unwrap_or_default()))
@@ -77,7 +80,8 @@ fn put(tree: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
             put(slot, rest, value)
         }
         Value::Array(array) => {
-            let named = |v: &Value| ["name", "dial"].iter().any(|k| v.get(k).and_then(Value::as_str) == Some(first));
+            let named =
+                |v: &Value| ["name", "dial"].iter().any(|k| v.get(k).and_then(Value::as_str) == Some(first));
             let index = first.parse().ok().or_else(|| array.iter().position(named));
             match index.and_then(|i: usize| if i <= array.len() { Some(i) } else { None }) {
                 Some(i) => {
@@ -86,7 +90,9 @@ fn put(tree: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
                     }
                     array.get_mut(i).map_or(Ok(()), |slot| put(slot, rest, value))
                 }
-                None => Err(format!("there is no {first:?}; write a number from 0 to {}, or a name", array.len())),
+                None => {
+                    Err(format!("there is no {first:?}; write a number from 0 to {}, or a name", array.len()))
+                }
             }
         }
         _ => Err(format!("{first:?} is not a table")),
@@ -99,7 +105,8 @@ fn said(message: &str, table: Option<&str>) -> String {
     let in_table = table.map(|t| format!(" in [{t}]")).unwrap_or_default();
     match (message.starts_with("unknown field"), words.split_first()) {
         (true, Some((unknown, known))) => {
-            let mut near: Vec<_> = known.iter().map(|k| (strsim::damerau_levenshtein(unknown, k), k)).collect();
+            let mut near: Vec<_> =
+                known.iter().map(|k| (strsim::damerau_levenshtein(unknown, k), k)).collect();
             near.sort();
             let advice = match near.first() {
                 Some((distance, word)) if *distance <= 1 + unknown.chars().count() / 3 => {

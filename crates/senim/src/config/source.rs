@@ -98,7 +98,8 @@ fn reaches(table: &DeTable<'_>, path: &[&str]) -> bool {
         DeValue::Array(array) => {
             let Some((index, rest)) = rest.split_first() else { return true };
             let element = index.parse::<usize>().ok().and_then(|i| array.iter().nth(i));
-            element.is_some_and(|e| rest.is_empty() || e.get_ref().as_table().is_some_and(|t| reaches(t, rest)))
+            element
+                .is_some_and(|e| rest.is_empty() || e.get_ref().as_table().is_some_and(|t| reaches(t, rest)))
         }
         _ => rest.is_empty(),
     }

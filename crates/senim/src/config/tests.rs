@@ -131,14 +131,17 @@ wrap_up_s = 90000
 fn overrides_change_any_key_and_say_what_is_wrong_with_them() {
     let w = World::new();
     let text = "[[trunk]]\nname = \"carrier\"\nsources = [\"192.0.2.1\"]\n";
-    let plan = w.plan(text, &[
-        "sip.realm=help",
-        "sip.udp=[\"127.0.0.1:6060\"]",
-        "trunk.carrier.calls_max=7",
-        "trunk.1.name=\"second\"",
-        "trunk.1.uri=\"sip:192.0.2.9:5070;transport=tcp\"",
-        "line.ucc_number=1414",
-    ]);
+    let plan = w.plan(
+        text,
+        &[
+            "sip.realm=help",
+            "sip.udp=[\"127.0.0.1:6060\"]",
+            "trunk.carrier.calls_max=7",
+            "trunk.1.name=\"second\"",
+            "trunk.1.uri=\"sip:192.0.2.9:5070;transport=tcp\"",
+            "line.ucc_number=1414",
+        ],
+    );
     assert_eq!(plan.config.sip.realm, "help");
     assert_eq!(plan.udp, ["127.0.0.1:6060".parse().unwrap()]);
     assert_eq!(plan.trunks[0].table.calls_max, 7);
@@ -180,7 +183,10 @@ fn secrets_come_from_the_environment_a_key_or_a_file_and_never_print() {
     assert_eq!(plan.web_token.unwrap().reveal(), "secret-of-env");
     assert_eq!(plan.trunks[0].credentials.as_ref().unwrap().password.reveal(), "password-of-env");
     let w = World::new();
-    assert!(w.faults("[[trunk]]\nname = \"a\"\nuri = \"sip:192.0.2.1\"\nusername = \"us\"\n").contains("SENIM_TRUNK_A_PASSWORD"));
+    assert!(
+        w.faults("[[trunk]]\nname = \"a\"\nuri = \"sip:192.0.2.1\"\nusername = \"us\"\n")
+            .contains("SENIM_TRUNK_A_PASSWORD")
+    );
 }
 
 #[test]

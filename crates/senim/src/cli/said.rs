@@ -1,0 +1,132 @@
+//! Facts in words, for whoever reads a call's record. Numbers and names come out masked, as everywhere.
+
+use super::table::minutes;
+use senim_base::{ConsultantId, WallTime};
+use senim_switch::facts::{Author, Fact, Party};
+use std::collections::BTreeMap;
+
+/// Logins by id.
+pub(crate) type Logins = BTreeMap<ConsultantId, String>;
+
+/// `2026-11-24 05:36:14`, local time.
+pub(crate) fn moment(at: WallTime, utc_offset_minutes: i32) -> String {
+    at.rfc3339(utc_offset_minutes).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+/// Who did something.
+pub(crate) fn author(by: &Author) -> String {
+    match by {
+        Author::Caller => "the caller".into(),
+        Author::Consultant(id) => id.to_string(),
+        Author::Operator(name) => name.clone(),
+        Author::Line => "the line".into(),
+    }
+}
+
+/// A consultant's login, or his id when he was removed.
+pub(crate) fn who(id: ConsultantId, logins: &Logins) -> String {
+    logins.get(&id).cloned().unwrap_or_else(|| id.to_string())
+}
+
+/// A word of the journal without its underscores.
+fn word(value: &impl serde::Serialize) -> String {
+    let text = serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned));
+    text.unwrap_or_default().replace('_', " ")
+}
+
+/// One fact in words.
+pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
+    let who = |id: &ConsultantId| who(*id, logins);
+    match fact {
+        Fact::Arrived { dialled, trunk, user, caller } => {
+            let from = match (&caller.number, caller.anonymous) {
+                (Some(number), _) => number.to_string(),
+                (None, true) => "a withheld number".into(),
+                (None, false) => "an unknown number".into(),
+            };
+            let over = match (trunk, user) {
+                (Some(trunk), _) => format!(" over {trunk}"),
+                (None, Some(id)) => format!(" from {}", who(id)),
+                (None, None) => String::new(),
+            };
+            format!("came in for {dialled} from {from}{over}")
+        }
+        Fact::Refused { status, why } => format!("refused with {status}: {why}"),
+        Fact::Answered { .. } => "answered".into(),
+        Fact::ScriptBegan { script, hash } => {
+            format!("script {script} ({})", hash.chars().take(8).collect::<String>())
+        }
+        Fact::Step { step } => format!("step {step}"),
+        Fact::Key { step, key } => format!("key {} in {step}", key.reveal()),
+        Fact::LanguageSet { language } => format!("language {language}"),
+        Fact::Queued { queue, topic, urgent, .. } => {
+            let topic = topic.as_ref().map(|t| format!(", topic {t}")).unwrap_or_default();
+            format!("waits in {queue}{topic}{}", if *urgent { ", urgent" } else { "" })
+        }
+        Fact::PositionSaid { position } => format!("heard his place: {position}"),
+        Fact::Offered { consultant, .. } => format!("offered to {}", who(consultant)),
+        Fact::OfferEnded { consultant, outcome, after_ms, .. } => {
+            format!("offer to {}: {} after {} s", who(consultant), word(outcome), after_ms / 1_000)
+        }
+        Fact::Talking { consultant, waited_ms } => {
+            format!("talks with {} after waiting {}", who(consultant), minutes(*waited_ms))
+        }
+        Fact::Held { consultant } => format!("held by {}", who(consultant)),
+        Fact::Resumed { consultant } => format!("taken back by {}", who(consultant)),
+        Fact::ConsultantLost { consultant, why } => format!("lost {}: {}", who(consultant), word(why)),
+        Fact::TalkEnded { consultant, talked_ms } => {
+            format!("talk with {} ended after {}", who(consultant), minutes(*talked_ms))
+        }
+        Fact::MediaSilent { leg, silent_ms } => {
+            format!("nothing heard from {leg} for {} s", silent_ms / 1_000)
+        }
+        Fact::Strangers { leg, packets } => format!("{packets} packets of strangers for {leg} ignored"),
+        Fact::ForwardBegan { to, by } => format!("being sent on to {to} by {}", author(by)),
+        Fact::NoticeHeard { whole } => format!("notice heard{}", if *whole { "" } else { " in part" }),
+        Fact::ForwardEnded { to, result, status, after_ms } => {
+            let status = status.map(|s| format!(" ({s})")).unwrap_or_default();
+            format!("forward to {to}: {}{status} after {} s", word(result), after_ms / 1_000)
+        }
+        Fact::AppealRegistered { number, by } => format!("appeal {number} registered by {}", author(by)),
+        Fact::AppealLinked { number, by } => format!("linked to appeal {number} by {}", author(by)),
+        Fact::AppealStatus { number, status, by } => format!("appeal {number} is {status} by {}", author(by)),
+        Fact::StatusAsked { known } => {
+            format!("asked for a status; the number was {}", if *known { "known" } else { "not known" })
+        }
+        Fact::RecordingBegan { recording } => format!("recording {recording} began"),
+        Fact::TrackBegan { track, party, .. } => {
+            let party = match party {
+                Party::Caller => "the caller".into(),
+                Party::Line => "the line".into(),
+                Party::Consultant(id) => who(id),
+                Party::Forward => "the other centre".into(),
+            };
+            format!("{track} records {party}")
+        }
+        Fact::RecordingClosed { length_ms, lost_frames, torn, .. } => {
+            let torn = if *torn { ", cut by a kill" } else { "" };
+            format!("recording closed at {}, {lost_frames} frames lost{torn}", minutes(*length_ms))
+        }
+        Fact::RecordingFailed { why, .. } => format!("recording failed: {why}"),
+        Fact::RecordingsSearched { number, by, found } => {
+            format!("{found} recordings of {number} found by {}", author(by))
+        }
+        Fact::RecordingExported { recording, number, demand, by } => format!(
+            "recording {recording} of {number} handed out by {} under {} of {} ({})",
+            author(by),
+            demand.number,
+            demand.date,
+            demand.authority
+        ),
+        Fact::ExportRefused { by, why, .. } => format!("recording refused to {}: {why}", author(by)),
+        Fact::Ended { cause, disposition, length_ms } => {
+            let disposition = disposition.map(|d| format!(", {}", word(&d))).unwrap_or_default();
+            format!("ended: {}{disposition}, {}", word(cause), minutes(*length_ms))
+        }
+        other => {
+            let tag = serde_json::to_value(other).ok();
+            tag.and_then(|v| v.get("fact").and_then(|f| f.as_str()).map(|f| f.replace('_', " ")))
+                .unwrap_or_default()
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The menu scripts of a folder, read and proved against what lives around them: prompts, queues, forwards.
+
+use crate::config::{Complaint, Plan, read_text};
+use crate::prompts;
+use senim_ivr::{Script, World};
+use senim_switch::Destination;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The name that scripts call the Unified Contact Centre by.
+pub const UCC: &str = "ucc";
+
+/// What lives around the scripts of this line.
+pub fn world(plan: &Plan) -> World {
+    World {
+        prompts: Some(prompts::available(&plan.prompts)),
+        queues: Some(plan.queues.iter().map(|q| q.name.clone()).collect()),
+        forwards: Some(plan.ucc_trunk.iter().map(|_| UCC.to_owned()).collect()),
+    }
+}
+
+/// The scripts that numbers lead to, proved.
+///
+/// # Errors
+/// Every defect of every one of them.
+pub fn load(plan: &Plan) -> Result<BTreeMap<String, Arc<Script>>, Vec<Complaint>> {
+    let world = world(plan);
+    let wanted: BTreeSet<&str> = plan
+        .numbers
+        .iter()
+        .filter_map(|n| match &n.then {
+            Destination::Script(name) => Some(name.as_str()),
+            Destination::Consultant(_) => None,
+        })
+        .collect();
+    let mut scripts = BTreeMap::new();
+    let mut complaints = Vec::new();
+    for name in wanted {
+        match read(&plan.scripts.join(format!("{name}.toml")), &world) {
+            Ok(script) => {
+                scripts.insert(name.to_owned(), Arc::new(script));
+            }
+            Err(more) => complaints.extend(more),
+        }
+    }
+    if complaints.is_empty() { Ok(scripts) } else { Err(complaints) }
+}
+
+/// Every script file of a folder, by name.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_script = |p: &PathBuf| p.extension().is_some_and(|e| e == "toml") && p.is_file();
+    let mut files: Vec<PathBuf> = entries.map(|e| e.path()).filter(is_script).collect();
+    files.sort();
+    files
+}
+
+/// Reads and proves one script.
+///
+/// # Errors
+/// Every defect.
+pub fn read(file: &Path, world: &World) -> Result<Script, Vec<Complaint>> {
+    let text = read_text(file).map_err(|c| vec![c])?;
+    Script::read(&file.display().to_string(), &text, world).map_err(|defects| {
+        let complaint = |d: senim_ivr::Defect| Complaint {
+            file: d.file.clone(),
+            line: usize::try_from(d.line).ok(),
+            what: format!("{}; {}", d.what, d.write_instead),
+        };
+        defects.into_iter().map(complaint).collect()
+    })
+}
