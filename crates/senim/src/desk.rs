@@ -143,7 +143,7 @@ impl Archive {
         Ok(())
     }
 
-    fn command(&mut self, command: &Command) -> Result<Reply, DeskFault> {
+    pub(crate) fn command(&mut self, command: &Command) -> Result<Reply, DeskFault> {
         if *command == Command::ListConsultants {
             return Ok(Reply::Consultants { consultants: self.people() });
         }

@@ -45,10 +45,14 @@ pub struct Line {
     pub ucc_ring_s: u32,
     /// Local time, minutes east of Greenwich.
     pub utc_offset_minutes: i32,
+    /// The number of a caller who withholds it is kept all the same, for the authorised body.
+    pub keep_restricted: bool,
     /// A softphone that gives no sign of life so long after an INVITE is unreachable, seconds.
     pub softphone_silence_s: u32,
     /// How long live calls may go on after SIGTERM, seconds.
     pub grace_s: u32,
+    /// A number whose caller withholds it is kept all the same, for the authorised body.
+    pub keep_restricted: bool,
     /// What consultants dial, or key while they talk.
     pub features: Features,
 }
@@ -188,8 +192,10 @@ impl Default for Line {
             ucc_number: "1414".into(),
             ucc_ring_s: 30,
             utc_offset_minutes: 300,
+            keep_restricted: true,
             softphone_silence_s: 3,
             grace_s: 30,
+            keep_restricted: true,
             features: Features::default(),
         }
     }
