@@ -4,7 +4,6 @@ use super::{Common, Failure, World, plan};
 use crate::serve::Line;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io::Write;
 
 /// Logs go to standard error; `RUST_LOG` chooses which.
 pub(crate) fn log_to_stderr() {

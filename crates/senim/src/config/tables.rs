@@ -51,8 +51,6 @@ pub struct Line {
     pub softphone_silence_s: u32,
     /// How long live calls may go on after SIGTERM, seconds.
     pub grace_s: u32,
-    /// A number whose caller withholds it is kept all the same, for the authorised body.
-    pub keep_restricted: bool,
     /// What consultants dial, or key while they talk.
     pub features: Features,
 }
@@ -192,7 +190,6 @@ impl Default for Line {
             ucc_number: "1414".into(),
             ucc_ring_s: 30,
             utc_offset_minutes: 300,
-            keep_restricted: true,
             softphone_silence_s: 3,
             grace_s: 30,
             keep_restricted: true,

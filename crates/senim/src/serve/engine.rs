@@ -166,7 +166,11 @@ impl Engine {
                 }
                 Output::Transmit { flow, bytes } => self.edges.sip.send(flow, bytes),
                 Output::Disconnect(flow) => self.edges.sip.disconnect(flow),
-                Output::Media(call, order) => self.edges.media.order(call, order),
+                Output::Media(call, order) => {
+                    if let Err(fault) = self.edges.media.order(call, order) {
+                        tracing::error!(%call, "{fault}");
+                    }
+                }
                 Output::OpenRecording { recording, call, at, wall } => {
                     self.edges.recorder.begin(Begin { recording, call, at, wall });
                 }

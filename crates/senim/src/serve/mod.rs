@@ -3,9 +3,7 @@
 
 pub mod clock;
 mod engine;
-mod scripts;
 pub mod settings;
-pub mod sounds;
 mod start;
 
 pub use engine::Arrival;
@@ -19,7 +17,9 @@ use senim_sip::Transport;
 use senim_store::FolderLock;
 use senim_store::views::{Follower, Views};
 use senim_switch::api::{Command, Refusal, Reply};
+use senim_web::Question;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
@@ -32,6 +32,7 @@ pub struct Line {
     arrivals: Sender<Arrival>,
     engine: Option<JoinHandle<Edges>>,
     views: Arc<Follower>,
+    journal: Arc<Path>,
     control: Option<ControlServer>,
     web: Option<senim_web::Server>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -45,6 +46,7 @@ pub struct Line {
 pub struct Handle {
     arrivals: Sender<Arrival>,
     views: Arc<Follower>,
+    journal: Arc<Path>,
 }
 
 impl Handle {
@@ -75,7 +77,7 @@ impl Line {
 
     /// A handle for other threads.
     pub fn handle(&self) -> Handle {
-        Handle { arrivals: self.arrivals.clone(), views: self.views.clone() }
+        Handle { arrivals: self.arrivals.clone(), views: self.views.clone(), journal: self.journal.clone() }
     }
 
     /// Where it answers SIP.
@@ -129,6 +131,35 @@ impl Drop for Line {
         self.control = None;
         self.close();
     }
+}
+
+/// Answers the web's questions about what is kept.
+fn look(handle: &Handle, question: Question) -> Result<serde_json::Value, String> {
+    let views = handle.views();
+    let value = match question {
+        Question::Calls { limit } => views.calls(None, limit).map(serde_json::to_value),
+        Question::Call(call) => views.call(call).and_then(|row| {
+            let Some(row) = row else { return Ok(Ok(serde_json::Value::Null)) };
+            let facts = views.timeline(call)?;
+            Ok(Ok(serde_json::json!({ "call": row, "facts": facts })))
+        }),
+        Question::Recordings(number) => views.recordings_of(number).map(serde_json::to_value),
+        Question::Facts { from, limit } => return facts(handle, from, limit),
+    };
+    value.map_err(|fault| fault.to_string())?.map_err(|fault| fault.to_string())
+}
+
+/// Facts come from the journal itself: the one place that has all of them.
+fn facts(handle: &Handle, from: u64, limit: usize) -> Result<serde_json::Value, String> {
+    let mut reader = senim_store::journal::Reader::open(&handle.journal, from.max(1));
+    let mut facts = Vec::new();
+    while facts.len() < limit {
+        match reader.read().map_err(|fault| fault.to_string())? {
+            Some(record) => facts.push(record),
+            None => break,
+        }
+    }
+    serde_json::to_value(facts).map_err(|fault| fault.to_string())
 }
 
 /// Answers the control socket.

@@ -10,9 +10,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The name under which scripts and feature codes know the Unified Contact Centre.
-pub const UCC: &str = "ucc";
-
 /// What the switch is told.
 pub fn switch(
     plan: &Plan,
@@ -23,7 +20,7 @@ pub fn switch(
     let line = &plan.config.line;
     let forwards = plan.ucc_trunk.iter().map(|trunk| {
         let ring = seconds(line.ucc_ring_s);
-        (UCC.to_owned(), ForwardSettings { trunk: trunk.clone(), number: line.ucc_number.clone(), ring })
+        (crate::scripts::UCC.to_owned(), ForwardSettings { trunk: trunk.clone(), number: line.ucc_number.clone(), ring })
     });
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -32,7 +29,7 @@ pub fn switch(
         trunks: plan.trunks.iter().map(|t| trunk(t, local)).collect(),
         queues: plan.queues.clone(),
         scripts,
-        catalogue: super::sounds::catalogue(bank),
+        catalogue: crate::prompts::catalogue(bank),
         forwards: forwards.collect(),
         media: MediaSettings {
             address: plan.media_address,

@@ -2,11 +2,11 @@
 //! only then is the first call answered.
 
 use super::engine::{Arrival, Edges, Engine};
-use super::{Handle, Line, clock, scripts, settings, sounds};
-use crate::config::Plan;
+use super::{Handle, Line, clock, settings};
+use crate::config::{Complaint, Plan};
 use crate::control::ControlServer;
 use crate::desk::{Archive, DeskFault};
-use crate::people;
+use crate::{people, prompts, scripts};
 use core::time::Duration;
 use senim_base::Entropy;
 use senim_net::media::{MediaPool, MediaSettings};
@@ -68,12 +68,14 @@ pub(crate) fn entropy() -> Result<Entropy, StartFault> {
     Ok(Entropy::new(seed))
 }
 
+fn lines(complaints: &[Complaint]) -> Vec<String> {
+    complaints.iter().map(ToString::to_string).collect()
+}
+
 pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     let mut entropy = entropy()?;
-    let bank = sounds::load(&plan.prompts)
-        .map_err(|faults| StartFault::Proof(faults.iter().map(ToString::to_string).collect()))?;
-    let bank = Arc::new(bank);
-    let shelf = scripts::load(plan, &bank).map_err(StartFault::Proof)?;
+    let bank = Arc::new(prompts::load(&plan.prompts).map_err(|c| StartFault::Proof(lines(&c)))?);
+    let scripts = scripts::load(plan).map_err(|c| StartFault::Proof(lines(&c)))?;
     let mut archive = Archive::open(&plan.data, plan.config.line.utc_offset_minutes)?;
     seed(plan, &mut archive)?;
     let Archive { lock, journal, books, torn, .. } = archive;
@@ -81,7 +83,7 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
         tracing::warn!("{torn}");
     }
     let reports = repair(plan, &books, &mut entropy)?;
-    let dir = journal.dir().to_owned();
+    let dir: Arc<std::path::Path> = journal.dir().into();
     let offset = plan.config.line.utc_offset_minutes;
     let (views, found) = Views::open(&plan.data.join("views"), &dir, offset)
         .map_err(|f| StartFault::Data(DeskFault::Views(f)))?;
@@ -99,8 +101,8 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     .map_err(|e| StartFault::System("the journal's thread", e))?;
 
     let (arrivals, inbox) = mpsc::channel();
-    let (media, rings) = media(plan, bank.clone(), &arrivals)?;
-    let recorder = recorder(plan, rings, &mut entropy, &books, &arrivals)?;
+    let (media, rings) = media(plan, &bank, &mut entropy, &arrivals)?;
+    let recorder = recorder(plan, rings, &mut entropy, &arrivals)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("net")
@@ -109,7 +111,6 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
         .map_err(|e| StartFault::System("the network's threads", e))?;
     let sockets = sockets(plan, &runtime, &arrivals)?;
     let local = sockets.local();
-    let scripts = shelf.iter().map(|(name, s)| (name.to_owned(), s.clone())).collect();
     let settings = Arc::new(settings::switch(plan, &bank, scripts, &local));
     let sip = settings::sip(plan, &local);
     let mut switch = Switch::new(settings, sip, books, entropy, clock::now(), clock::wall());
@@ -124,13 +125,14 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
             Engine::new(switch, edges).run(&inbox)
         })
         .map_err(|e| StartFault::System("the switch's thread", e))?;
-    let handle = Handle { arrivals: arrivals.clone(), views: follower.clone() };
+    let handle = Handle { arrivals: arrivals.clone(), views: follower.clone(), journal: dir.clone() };
     let web = web(plan, &runtime, &handle)?;
     let control = control(plan, handle)?;
     Ok(Line {
         arrivals,
         engine: Some(engine),
         views: follower,
+        journal: dir,
         control: Some(control),
         web,
         runtime: Some(runtime),
@@ -144,7 +146,7 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
 fn seed(plan: &Plan, archive: &mut Archive) -> Result<(), StartFault> {
     let Some(file) = plan.seed.as_ref().filter(|_| archive.books.nobody_known()) else { return Ok(()) };
     let commands = people::read(file, &plan.config.sip.realm)
-        .map_err(|c| StartFault::Seed(c.iter().map(ToString::to_string).collect()))?;
+        .map_err(|c| StartFault::Seed(lines(&c)))?;
     for command in &commands {
         archive.command(command)?;
     }
@@ -176,25 +178,31 @@ pub(crate) fn master_key(plan: &Plan, folder: &Folder) -> Result<senim_seal::Mas
 
 type Rings = Vec<rtrb::Consumer<senim_recorder::Frame>>;
 
-fn media(plan: &Plan, bank: Arc<senim_audio::Bank>, arrivals: &Sender<Arrival>) -> Result<(MediaPool, Rings), StartFault> {
+fn media(
+    plan: &Plan,
+    bank: &Arc<senim_audio::Bank>,
+    entropy: &mut Entropy,
+    arrivals: &Sender<Arrival>,
+) -> Result<(MediaPool, Rings), StartFault> {
     let workers = match plan.config.media.workers {
         0 => std::thread::available_parallelism().map_or(1, core::num::NonZero::get),
         n => usize::try_from(n).unwrap_or(1),
     };
-    let settings = MediaSettings { workers, bind: plan.media_bind };
+    let mut seed = [0; 32];
+    entropy.fill(&mut seed);
+    let settings = MediaSettings { workers, ..MediaSettings::new(plan.media_bind, seed) };
     let to = arrivals.clone();
     let told = move |call, event| {
         // The switch's thread ends last; what comes after it is of no use to anybody.
         let _ = to.send(Arrival::Media(call, event));
     };
-    MediaPool::start(settings, bank, clock::now, told).map_err(|e| StartFault::System("the media workers", e))
+    MediaPool::start(&settings, bank, clock::now, told).map_err(|e| StartFault::System("the media workers", e))
 }
 
 fn recorder(
     plan: &Plan,
     rings: Rings,
     entropy: &mut Entropy,
-    _books: &Books,
     arrivals: &Sender<Arrival>,
 ) -> Result<RecordingThread, StartFault> {
     let key = master_key(plan, &Folder::new(&plan.recordings))?;
@@ -211,7 +219,7 @@ fn sockets(
     runtime: &tokio::runtime::Runtime,
     arrivals: &Sender<Arrival>,
 ) -> Result<SipSockets, StartFault> {
-    let listen = Listen { udp: plan.udp.clone(), tcp: plan.tcp.clone(), ..Listen::default() };
+    let listen = Listen { udp: plan.udp.clone(), tcp: plan.tcp.clone() };
     let to = arrivals.clone();
     let on = move |arrival| {
         let _ = to.send(Arrival::Sip(arrival));
@@ -225,11 +233,10 @@ fn web(
     handle: &Handle,
 ) -> Result<Option<senim_web::Server>, StartFault> {
     let Some(listen) = plan.web else { return Ok(None) };
-    let ask = handle.clone();
-    let views = handle.clone();
+    let (asker, looker) = (handle.clone(), handle.clone());
     let door = senim_web::Door {
-        ask: Arc::new(move |command| ask.ask(command)),
-        facts: Arc::new(move |query| super::answer_json(&views, query)),
+        ask: Arc::new(move |command| asker.ask(command)),
+        look: Arc::new(move |question| super::look(&looker, question)),
         token: plan.web_token.clone(),
     };
     let server = runtime

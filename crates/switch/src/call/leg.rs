@@ -74,7 +74,7 @@ impl Leg {
                 Ok(())
             }
             Err(fault) => {
-                rooms.sip.answer_reoffer(session, Err(488), now);
+                rooms.sip.answer_reoffer(session, Err(fault.status()), now);
                 Err(fault)
             }
         }
