@@ -96,7 +96,7 @@ pub struct Target {
 ///
 /// # Errors
 /// Everything that is wrong with its values.
-pub fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan, Vec<Complaint>> {
+pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan, Vec<Complaint>> {
     let mut b = Builder { source, complaints: Vec::new() };
     let within = |path: &str| source.folder().join(path);
     let scripts = within(&config.line.scripts);

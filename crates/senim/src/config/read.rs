@@ -12,7 +12,7 @@ const COMPLAINTS_MAX: usize = 20;
 ///
 /// # Errors
 /// Everything that is wrong with words and types.
-pub fn read(source: &Source) -> Result<Config, Vec<Complaint>> {
+pub(super) fn read(source: &Source) -> Result<Config, Vec<Complaint>> {
     let mut text = source.text.clone();
     let mut complaints = Vec::new();
     loop {
@@ -39,7 +39,7 @@ pub fn read(source: &Source) -> Result<Config, Vec<Complaint>> {
 ///
 /// # Errors
 /// What is wrong with it, as a complaint about `--set`.
-pub fn set(config: &Config, change: &str) -> Result<Config, Complaint> {
+pub(super) fn set(config: &Config, change: &str) -> Result<Config, Complaint> {
     let complain = |what: String| Complaint { file: format!("--set {}", key_of(change)), line: None, what };
     let Some((path, value)) = change.split_once('=') else {
         return Err(complain("write key.path=value, as in sip.realm=\"senim\"".into()));
