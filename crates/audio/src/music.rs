@@ -79,15 +79,17 @@ fn pluck(sound: &mut [f32], step: usize, semitones: i32, weight: f32) {
         let fade = ((RING - n) as f32 / (RING as f32 / 5.0)).min(1.0);
         // What rings past the end belongs to the beginning: that is the seam.
         if let Some(slot) = sound.get_mut((start + n) % LOOP_SAMPLES) {
-            *slot += weight * fade * x;
+            *slot += weight * fade * (n as f32 / ATTACK).min(1.0) * x;
         }
     }
 }
 
+/// A soft beginning, samples: 4 ms.
+const ATTACK: f32 = 32.0;
 /// Share of the neighbour in the string's loss filter, which is also its delay in samples.
 const DULL: f32 = 0.35;
 /// A string's 60 dB, seconds.
-const SECONDS_TO_SILENCE: f32 = 2.4;
+const SECONDS_TO_SILENCE: f32 = 4.0;
 
 /// Noise as the plectrum leaves it, without a constant part; the same for the same seed.
 fn excitation(length: usize, seed: u32) -> Vec<f32> {
@@ -98,11 +100,13 @@ fn excitation(length: usize, seed: u32) -> Vec<f32> {
             (x >> 8) as f32 / 8_388_608.0 - 1.0
         })
         .collect();
-    // A finger is softer than noise: average neighbours once round.
-    let before = noise.clone();
-    for (n, s) in noise.iter_mut().enumerate() {
-        let next = before.get((n + 1) % length.max(1)).copied().unwrap_or(0.0);
-        *s = 0.5 * (*s + next);
+    // A finger is softer than noise: neighbours are averaged, three times round.
+    for _ in 0..3 {
+        let before = noise.clone();
+        for (n, s) in noise.iter_mut().enumerate() {
+            let next = before.get((n + 1) % length.max(1)).copied().unwrap_or(0.0);
+            *s = 0.5 * (*s + next);
+        }
     }
     let mean = noise.iter().sum::<f32>() / length.max(1) as f32;
     let power = noise.iter().map(|s| (s - mean) * (s - mean)).sum::<f32>() / length.max(1) as f32;
@@ -111,7 +115,7 @@ fn excitation(length: usize, seed: u32) -> Vec<f32> {
     noise
 }
 
-/// To [`MUSIC_DBFS`]: in two turns, as the soft limit takes a little.
+/// To [`MUSIC_DBFS`], the loudest plucks bent rather than clipped.
 fn level(sound: &[f32]) -> Vec<i16> {
     let peak = sound.iter().fold(1e-9f32, |p, s| p.max(s.abs()));
     let mut pcm: Vec<i16> = sound.iter().map(|s| to_sample(s / peak * 32000.0)).collect();
