@@ -1,0 +1,4 @@
+//! `senim-load`: see the crate's page.
+#![forbid(unsafe_code)]
+
+fn main() {}
