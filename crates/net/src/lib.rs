@@ -4,4 +4,5 @@
 #![deny(unsafe_code)]
 
 pub mod media;
+pub mod phones;
 pub mod sip;
