@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn jitter_is_no_gap_and_a_pause_is() {
         let mut heard = Heard::new(Duration::from_secs(2));
-        let t = |ms| Instant::from_millis(1_000 + ms);
+        let t = |ms: u64| Instant::from_millis(1_000 + ms);
         heard.put([1i16; 160].into_iter(), t(0));
         heard.put([2i16; 160].into_iter(), t(35));
         heard.put([3i16; 160].into_iter(), t(40));

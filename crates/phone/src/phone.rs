@@ -189,6 +189,7 @@ impl Phone {
     }
 
     /// Takes an input; poll until empty afterwards.
+    #[allow(clippy::needless_pass_by_value)] // an input is used up, whatever it is
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
             Input::Sip(input) => self.sip(input, now),
@@ -259,7 +260,7 @@ impl Phone {
         while let Some(output) = self.endpoint.poll() {
             match output {
                 senim_sip::Output::Transmit { flow, bytes } => {
-                    self.out.push_back(Output::Sip { flow, bytes })
+                    self.out.push_back(Output::Sip { flow, bytes });
                 }
                 senim_sip::Output::Disconnect(_) => {}
                 senim_sip::Output::Event(event) => self.event(event, now),

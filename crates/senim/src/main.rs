@@ -1,4 +1,5 @@
 //! The program. Everything it does is in the library, where tests can reach it.
+#![forbid(unsafe_code)]
 
 use senim::cli::{World, run};
 use std::io::{self, BufWriter, Write};

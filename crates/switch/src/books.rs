@@ -8,6 +8,9 @@ use senim_base::{CallId, ConsultantId, Language, OfferId, RecordingId, Redacted,
 use senim_sip::Secrets;
 use std::collections::BTreeMap;
 
+/// Facts that were decided and not entered yet, each with its call.
+pub type Decided = Vec<(Option<CallId>, Fact)>;
+
 /// Longest login.
 const LOGIN_MAX: usize = 64;
 
@@ -238,11 +241,7 @@ impl Books {
     ///
     /// # Errors
     /// What is wrong with the command; [`Refusal::LineNotRunning`] for one that only a running line can carry out.
-    pub fn decide(
-        &self,
-        command: &Command,
-        wall: WallTime,
-    ) -> Result<(Vec<(Option<CallId>, Fact)>, Reply), Refusal> {
+    pub fn decide(&self, command: &Command, wall: WallTime) -> Result<(Decided, Reply), Refusal> {
         let done = |facts| Ok((facts, Reply::Done));
         match command {
             Command::AddConsultant { login, name, languages, skills, secrets } => {
@@ -347,7 +346,7 @@ impl Books {
         languages: &[Language],
         skills: &[String],
         secrets: &Secrets,
-    ) -> Result<(Vec<(Option<CallId>, Fact)>, Reply), Refusal> {
+    ) -> Result<(Decided, Reply), Refusal> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if login.is_empty() || login.len() > LOGIN_MAX || !login.chars().all(fits) {
             return Err(Refusal::BadLogin { login: login.to_owned() });

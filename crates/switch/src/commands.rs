@@ -8,13 +8,13 @@ use crate::switch::Switch;
 use senim_queue::Input as QueueInput;
 
 impl Switch {
-    pub(crate) fn command(&mut self, ticket: Ticket, command: Command) {
+    pub(crate) fn command(&mut self, ticket: Ticket, command: &Command) {
         if let Command::Drain = command {
             self.draining.get_or_insert_default().push(ticket);
             return;
         }
         let before = self.rooms.books.seq();
-        let reply = self.carry_out(&command).unwrap_or_else(|refusal| Reply::Refused { refusal });
+        let reply = self.carry_out(command).unwrap_or_else(|refusal| Reply::Refused { refusal });
         if self.rooms.books.seq() != before {
             self.rooms.out.push_back(Output::Settle);
         }

@@ -45,7 +45,7 @@ pub(crate) fn doing(state: &ConsultantState) -> Doing {
         ConsultantState::Talking { .. } => Doing::Talking,
         ConsultantState::WrapUp { .. } => Doing::WrapUp,
         ConsultantState::Break { reason } => Doing::Break(reason.clone()),
-        ConsultantState::NoAnswer { .. } => Doing::NoAnswer,
+        ConsultantState::NoAnswer => Doing::NoAnswer,
         ConsultantState::Unreachable => Doing::Unreachable,
         ConsultantState::Busy => Doing::Busy,
     }

@@ -21,7 +21,7 @@ mod settings;
 mod switch;
 mod trunks;
 
-pub use books::{Books, OpenCall, Person};
+pub use books::{Books, Decided, OpenCall, Person};
 pub use rooms::Output;
 pub use settings::{
     Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, Settings, TrunkSettings,

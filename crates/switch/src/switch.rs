@@ -190,9 +190,9 @@ impl Switch {
                 // Bad bytes are the peer's fault; the endpoint has answered or counted them.
                 let _counted = self.rooms.sip.handle(input, now);
             }
-            Input::Media(call, event) => self.with_call(call, |c, rooms| c.on_media(event, rooms)),
+            Input::Media(call, event) => self.with_call(call, |c, rooms| c.on_media(&event, rooms)),
             Input::Recording(report) => self.recording_report(report),
-            Input::Command(ticket, command) => self.command(ticket, command),
+            Input::Command(ticket, command) => self.command(ticket, &command),
             Input::Wall(wall) => {
                 if self.rooms.clock.skew_ms(now, wall).abs() > SKEW_MS_MAX {
                     self.rooms.clock = WallClock::read(now, wall);
@@ -316,7 +316,7 @@ impl Switch {
             event => {
                 let found = event.session().and_then(|s| self.rooms.sessions.get(&s).copied());
                 if let Some((call, leg)) = found {
-                    self.with_call(call, |c, rooms| c.on_sip(leg, event, rooms));
+                    self.with_call(call, |c, rooms| c.on_sip(leg, &event, rooms));
                 }
             }
         }

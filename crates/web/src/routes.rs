@@ -1,5 +1,7 @@
 //! The routes: one table from which both the server and its description are made, so that neither can lie.
 
+#![allow(clippy::result_large_err)] // an error here is the whole response
+
 use crate::answer::{problem, reply};
 use crate::door::{Door, Question};
 use axum::body::Bytes;
@@ -158,12 +160,10 @@ async fn look(door: &Door, question: Question) -> Response {
     }
 }
 
-#[allow(clippy::result_large_err)] // the error is the response itself
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Response> {
     serde_json::from_slice(body).map_err(|e| problem(StatusCode::UNPROCESSABLE_ENTITY, &e.to_string()))
 }
 
-#[allow(clippy::result_large_err)]
 fn number(text: &str) -> Result<AppealNumber, Response> {
     text.parse().map_err(|e| problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}")))
 }
@@ -202,7 +202,6 @@ struct CallBody {
 }
 
 impl CallBody {
-    #[allow(clippy::result_large_err)]
     fn of(self) -> Result<(CallOf, Author), Response> {
         let call = match (self.call, self.consultant) {
             (Some(call), None) => CallOf::Call(call),
@@ -293,7 +292,7 @@ async fn recordings(State(door): State<Door>, Path(text): Path<String>, Query(q)
         Err(response) => return response,
     };
     let (finder, asker) = (door.look.clone(), door.ask.clone());
-    let work = move || {
+    let work = move || -> Result<_, String> {
         let value = finder(Question::Recordings(number))?;
         let found = value.as_array().map_or(0, |a| u32::try_from(a.len()).unwrap_or(u32::MAX));
         let noted = asker(Command::NoteSearch { number, by: Author::Operator(q.by), found });
@@ -302,10 +301,7 @@ async fn recordings(State(door): State<Door>, Path(text): Path<String>, Query(q)
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok((value, senim_switch::api::Reply::Done))) => axum::Json(value).into_response(),
         Ok(Ok((_, refused))) => reply(refused),
-        Ok(Err(why)) => problem(StatusCode::INTERNAL_SERVER_ERROR, &{
-            let why: String = why;
-            why
-        }),
+        Ok(Err(why)) => problem(StatusCode::INTERNAL_SERVER_ERROR, &why),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the line did not answer"),
     }
 }

@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 type Asked = Arc<Mutex<Vec<Command>>>;
+/// Serves as long as it is held.
+type Running = (tokio::runtime::Runtime, Server);
 
-fn serve(token: Option<&str>) -> (tokio::runtime::Runtime, SocketAddr, Asked) {
+fn serve(token: Option<&str>) -> (Running, SocketAddr, Asked) {
     let asked = Asked::default();
     let noted = asked.clone();
     let ask = move |command: Command| {
@@ -34,8 +36,7 @@ fn serve(token: Option<&str>) -> (tokio::runtime::Runtime, SocketAddr, Asked) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(Server::start("127.0.0.1:0".parse().unwrap(), door)).unwrap();
     let local = server.local();
-    std::mem::forget(server);
-    (runtime, local, asked)
+    ((runtime, server), local, asked)
 }
 
 fn call(method: &str, url: &str, token: &str, body: &str) -> (u16, String) {

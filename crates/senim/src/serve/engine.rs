@@ -40,19 +40,19 @@ pub enum Arrival {
 }
 
 /// The ways out of the house.
-pub struct Edges {
+pub(super) struct Edges {
     /// SIP sockets.
-    pub sip: Sender,
+    pub(super) sip: Sender,
     /// Media workers.
-    pub media: MediaPool,
+    pub(super) media: MediaPool,
     /// The journal.
-    pub journal: JournalWriter,
+    pub(super) journal: JournalWriter,
     /// The recording thread.
-    pub recorder: RecordingThread,
+    pub(super) recorder: RecordingThread,
 }
 
 /// The switch's thread.
-pub struct Engine {
+pub(super) struct Engine {
     switch: Switch,
     edges: Edges,
     backlog: Vec<Record>,
@@ -66,7 +66,7 @@ pub struct Engine {
 
 impl Engine {
     /// A thread's worth of state.
-    pub fn new(switch: Switch, edges: Edges) -> Self {
+    pub(super) fn new(switch: Switch, edges: Edges) -> Self {
         let seq = switch.books().seq();
         Engine {
             switch,
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// Runs until [`Arrival::Quit`]; gives the edges back so that they close in order.
-    pub fn run(mut self, arrivals: &Receiver<Arrival>) -> Edges {
+    pub(super) fn run(mut self, arrivals: &Receiver<Arrival>) -> Edges {
         self.carry_out();
         loop {
             let due = self.switch.deadline().map_or(self.wall_due, |(at, _)| at.min(self.wall_due));

@@ -23,7 +23,7 @@ impl Call {
             },
             State::Forwarding(_) => self.left_forwarding(leg, cause, rooms),
             State::Forwarded(l) if leg == self.caller_leg || l.id == leg => {
-                self.left_forwarded(leg, cause, rooms)
+                self.left_forwarded(leg, cause, rooms);
             }
             State::Direct(_) => self.left_direct(leg, cause, rooms),
             _ => {}

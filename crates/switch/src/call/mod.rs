@@ -32,6 +32,7 @@ use senim_sip::{Ending, Event as SipEvent};
 
 /// What a call is doing.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // one value a call, moved only when its state changes
 pub(crate) enum State {
     /// The caller's port is being opened.
     Opening(Arrival),
@@ -133,8 +134,8 @@ impl Call {
     }
 
     /// Something came from the media worker.
-    pub(crate) fn on_media(&mut self, event: MediaEvent, rooms: &mut Rooms) {
-        match event {
+    pub(crate) fn on_media(&mut self, event: &MediaEvent, rooms: &mut Rooms) {
+        match *event {
             MediaEvent::Opened { leg } => self.on_port_open(leg, rooms),
             MediaEvent::OpenFailed { leg, .. } => self.on_port_failed(leg, rooms),
             MediaEvent::PlayEnded { play, .. } => self.on_played(play, rooms),
@@ -155,11 +156,11 @@ impl Call {
     }
 
     /// Something came from the SIP session of one of its legs.
-    pub(crate) fn on_sip(&mut self, leg: LegId, event: SipEvent, rooms: &mut Rooms) {
+    pub(crate) fn on_sip(&mut self, leg: LegId, event: &SipEvent, rooms: &mut Rooms) {
         match event {
             SipEvent::Ringing { .. } => self.on_ringing(leg, rooms),
             SipEvent::Answered { sdp, .. } => self.on_answered(leg, sdp.as_deref(), rooms),
-            SipEvent::Rejected { status, reason, .. } => self.on_rejected(leg, status, reason, rooms),
+            SipEvent::Rejected { status, reason, .. } => self.on_rejected(leg, *status, *reason, rooms),
             SipEvent::Reoffered { sdp, .. } => self.on_reoffered(leg, sdp.as_deref(), rooms),
             SipEvent::Cancelled { .. } => self.on_party_gone(leg, EndCause::CallerHungUp, rooms),
             SipEvent::Ended { ending, .. } => {
@@ -171,7 +172,7 @@ impl Call {
                 };
                 self.on_party_gone(leg, cause, rooms);
             }
-            SipEvent::Info { digit: Some(digit), .. } => self.on_digit(leg, digit, rooms),
+            SipEvent::Info { digit: Some(digit), .. } => self.on_digit(leg, *digit, rooms),
             _ => {}
         }
     }
@@ -225,7 +226,7 @@ impl Call {
             State::Script | State::Waiting(_) if leg == self.caller_leg => self.script_digit(digit, rooms),
             // The urgent key is live at every moment (FEATURES I3), also while 1414 is being dialled.
             State::Forwarding(f) if leg == self.caller_leg && f.is_by_script() => {
-                self.script_digit(digit, rooms)
+                self.script_digit(digit, rooms);
             }
             State::Talking(_) if leg != self.caller_leg => self.consultant_key(digit, rooms),
             State::Feature(_) => self.feature_key(digit, rooms),

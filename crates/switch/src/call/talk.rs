@@ -110,7 +110,7 @@ impl Call {
         }
         match &self.state {
             State::Talking(t) if t.leg.id == leg && !t.held => {
-                self.consultant_lost(EndCause::MediaLost, rooms)
+                self.consultant_lost(EndCause::MediaLost, rooms);
             }
             State::Forwarded(l) if l.id == leg => self.on_party_gone(leg, EndCause::MediaLost, rooms),
             State::Direct(_) => self.on_party_gone(leg, EndCause::MediaLost, rooms),
