@@ -20,7 +20,7 @@ fn start(seed: u64) -> (Phones, Receiver<(PhoneId, Event)>) {
     let tell = move |phone, event| {
         let _ = to.send((phone, event));
     };
-    (Phones::start(Entropy::from_seed(seed), clock(), tell).unwrap(), told)
+    (Phones::start(Entropy::from_seed(seed), clock(), tell).expect("a thread"), told)
 }
 
 fn account(user: &str, line: SocketAddr) -> Account {
