@@ -1,4 +1,4 @@
-//! Chores of the house: `cargo xtask tidy`, `test`, `prompts`.
+//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `prompts`.
 #![forbid(unsafe_code)]
 
 mod prompts;
@@ -14,6 +14,8 @@ cargo xtask VERB
   tidy            prove the house's rules from `cargo metadata` and the source
   test [--quick]  install what the tests need, then format, lints, tidy and every test;
                   --quick leaves installing and lints out
+  sim [--days N] [--first SEED] [--calls N] [--bad N]
+                  virtual days by the thousand, one seed each: every caller in one final state
   prompts [--only NAME] [--check]
                   speak the texts of ivr-scripts/prompts that have no sound yet or changed;
                   --check only proves that none is missing or stale
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::verb(&root),
         ["test"] => test::verb(&root, false),
         ["test", "--quick"] => test::verb(&root, true),
+        ["sim", rest @ ..] => cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--"], rest),
         ["prompts", rest @ ..] => prompts::verb(&root, rest),
         ["help" | "--help" | "-h"] => {
             eprint!("{HELP}");
@@ -35,6 +38,19 @@ fn main() -> ExitCode {
         _ => {
             eprint!("{HELP}");
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs cargo with these words and gives its verdict on.
+fn cargo(root: &Path, words: &[&str], rest: &[&str]) -> ExitCode {
+    let run = std::process::Command::new(env!("CARGO")).args(words).args(rest).current_dir(root).status();
+    match run {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("cargo cannot be started: {e}");
+            ExitCode::FAILURE
         }
     }
 }
