@@ -5,4 +5,15 @@
 //! *Invariant:* it knows the line as a peer does, by SIP and RTP; only `/proc` tells it of the line's cost.
 #![forbid(unsafe_code)]
 
+pub mod args;
+pub mod bare;
+pub mod cost;
+mod leg;
+mod media;
+pub mod report;
 pub mod stats;
+pub mod track;
+mod wire;
+mod words;
+
+pub use leg::LegCounts;
