@@ -54,10 +54,10 @@ pub fn read(file: &Path, realm: &str) -> Result<Vec<Command>, Vec<Complaint>> {
         let languages: Result<Vec<Language>, _> = split(spoken).map(str::parse).collect();
         match languages {
             _ if !is_login(login) => {
-                say(line, format!("{login:?} cannot be a login; write letters, digits, '.', '-' or '_'"))
+                say(line, format!("{login:?} cannot be a login; write letters, digits, '.', '-' or '_'"));
             }
             _ if !seen.insert(login.to_owned()) => {
-                say(line, format!("{login:?} is there twice; take one out"))
+                say(line, format!("{login:?} is there twice; take one out"));
             }
             _ if password.is_empty() => say(line, "the password is empty; write one".into()),
             _ if commands.len() >= PEOPLE_MAX => {

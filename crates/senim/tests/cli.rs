@@ -1,5 +1,7 @@
 //! The command line without a running line: every verb, every refusal, as an operator types it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests
+
 use senim::cli::{World, run};
 use senim::config::{self, Plan};
 use senim::desk::Archive;

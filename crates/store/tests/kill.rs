@@ -1,5 +1,7 @@
 //! A real kill: a child process appends until it is killed; every fact that it acknowledged is there.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests
+
 use senim_base::{Instant, WallTime};
 use senim_store::Journal;
 use senim_switch::facts::{Fact, Record};

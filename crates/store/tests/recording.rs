@@ -1,5 +1,7 @@
 //! From the rings of the media workers to sealed files, with a kill in between.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests
+
 use rtrb::{Producer, RingBuffer};
 use senim_base::{CallId, Entropy, Instant, RecordingId, TrackId, WallTime};
 use senim_recorder::{Frame, RecordingMeta};

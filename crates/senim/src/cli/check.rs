@@ -51,7 +51,7 @@ fn writable(data: &Path) -> Option<String> {
     }
     if nearest != data {
         // Nothing is made by a check: whether it could be made is read from the parent.
-        let read_only = fs::metadata(nearest).map(|m| m.permissions().readonly()).unwrap_or(true);
+        let read_only = fs::metadata(nearest).map_or(true, |m| m.permissions().readonly());
         return read_only
             .then(|| format!("{} cannot be made: {} is read-only", data.display(), nearest.display()));
     }

@@ -76,7 +76,7 @@ pub(crate) fn run(verb: &Verb, common: &Common, world: &mut World<'_>) -> Result
             let logins = logins(&mut desk)?;
             show(&found, *json, &plan, &logins, world)
         }
-        Verb::Export(wanted) => hand_out(wanted, &plan, by, world),
+        Verb::Export(wanted) => hand_out(wanted, &plan, &by, world),
         Verb::Verify { path } => prove(path.as_deref(), &plan, world),
     }
 }
@@ -157,7 +157,7 @@ fn demanded(wanted: &Export, zone: i32) -> Result<Demand, String> {
     })
 }
 
-fn hand_out(wanted: &Export, plan: &Plan, by: Author, world: &mut World<'_>) -> Result<(), Failure> {
+fn hand_out(wanted: &Export, plan: &Plan, by: &Author, world: &mut World<'_>) -> Result<(), Failure> {
     let zone = plan.config.line.utc_offset_minutes;
     let number = wanted.appeal;
     let mut desk = desk(plan, world)?;

@@ -57,7 +57,7 @@ pub(super) fn set(config: &Config, change: &str) -> Result<Config, Complaint> {
             // The first reading tells what the key wants: `ring_s=soon` shall not be told about texts.
             Err(fault) => {
                 last = last
-                    .or(Some(said(fault.message(), path.split_last().map(|(_, t)| t.join(".")).as_deref())))
+                    .or(Some(said(fault.message(), path.split_last().map(|(_, t)| t.join(".")).as_deref())));
             }
         }
     }

@@ -81,7 +81,7 @@ fn find(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
         DeValue::Table(inner) => Some(find(inner, rest).unwrap_or(here)),
         DeValue::Array(array) => {
             let Some((index, rest)) = rest.split_first() else { return Some(here) };
-            let element = index.parse::<usize>().ok().and_then(|i| array.iter().nth(i));
+            let element = index.parse::<usize>().ok().and_then(|i| array.get(i));
             let Some(element) = element else { return Some(here) };
             let inner = element.get_ref().as_table().and_then(|t| find(t, rest));
             Some(inner.unwrap_or(element.span().start))
@@ -97,7 +97,7 @@ fn reaches(table: &DeTable<'_>, path: &[&str]) -> bool {
         DeValue::Table(inner) => reaches(inner, rest),
         DeValue::Array(array) => {
             let Some((index, rest)) = rest.split_first() else { return true };
-            let element = index.parse::<usize>().ok().and_then(|i| array.iter().nth(i));
+            let element = index.parse::<usize>().ok().and_then(|i| array.get(i));
             element
                 .is_some_and(|e| rest.is_empty() || e.get_ref().as_table().is_some_and(|t| reaches(t, rest)))
         }

@@ -4,7 +4,7 @@
 use super::{GROUP, ViewFault, Views};
 use crate::journal::Reader;
 use core::time::Duration;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -92,7 +92,7 @@ impl Drop for Follower {
     }
 }
 
-fn run(views: &Views, journal: &PathBuf, meeting: &Meeting) {
+fn run(views: &Views, journal: &Path, meeting: &Meeting) {
     loop {
         let state = meeting.enter();
         let waited = meeting.turned.wait_while(state, |s| s.applied >= s.safe && !s.stop);

@@ -175,10 +175,10 @@ impl CallRow {
                 let notice_heard = self.forward.as_ref().is_some_and(|f| f.notice_heard);
                 self.forward = Some(Forward { to: to.clone(), result: Some(*result), notice_heard });
             }
-            Fact::AppealRegistered { number, .. } | Fact::AppealLinked { number, .. } => {
-                if !self.appeals.contains(number) {
-                    self.appeals.push(*number);
-                }
+            Fact::AppealRegistered { number, .. } | Fact::AppealLinked { number, .. }
+                if !self.appeals.contains(number) =>
+            {
+                self.appeals.push(*number);
             }
             Fact::RecordingBegan { recording } => self.recordings.push(*recording),
             Fact::Ended { cause, disposition, length_ms } => {
