@@ -132,13 +132,18 @@ impl Archive {
     /// Writes facts durably and enters them into the books.
     ///
     /// # Errors
-    /// The disk's; nothing is entered then.
+    /// The disk's.
     pub fn write(&mut self, facts: Vec<(Option<CallId>, Fact)>, wall: WallTime) -> Result<(), DeskFault> {
+        self.append(facts, wall)?;
+        self.journal.sync()?;
+        Ok(())
+    }
+
+    fn append(&mut self, facts: Vec<(Option<CallId>, Fact)>, wall: WallTime) -> Result<(), DeskFault> {
         let first = self.journal.last_seq() + 1;
         let record = |(seq, (call, fact))| Record { seq, wall, at: Instant::ZERO, call, fact };
         let records: Vec<Record> = (first..).zip(facts).map(record).collect();
         self.journal.append_all(&records)?;
-        self.journal.sync()?;
         records.iter().for_each(|r| self.books.apply(r));
         Ok(())
     }
@@ -204,6 +209,17 @@ impl Desk {
         match reply {
             Reply::Refused { refusal } => Err(DeskFault::Refused(refusal)),
             reply => Ok(reply),
+        }
+    }
+
+    /// Gives many commands, in order; the first one that is refused ends it.
+    ///
+    /// # Errors
+    /// As [`Desk::command`].
+    pub fn commands(&mut self, commands: &[Command]) -> Result<(), DeskFault> {
+        match self {
+            Desk::Books(archive) => archive.commands(commands),
+            Desk::Line(_) => commands.iter().try_for_each(|c| self.command(c).map(drop)),
         }
     }
 

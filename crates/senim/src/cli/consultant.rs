@@ -76,9 +76,7 @@ pub(crate) fn run(verb: &Verb, common: &Common, world: &mut World<'_>) -> Result
         Verb::Import { file } => {
             let commands = people::read(file, &realm).map_err(Failure::Complaints)?;
             let mut desk = desk(&plan, world)?;
-            for command in &commands {
-                desk.command(command)?;
-            }
+            desk.commands(&commands)?;
             writeln!(world.out, "{} consultants imported", commands.len())?;
         }
     }
