@@ -148,6 +148,23 @@ impl Archive {
         Ok(())
     }
 
+    /// Carries out many commands with one wait for the disk. A refused one ends it; those before it stay done.
+    pub(crate) fn commands(&mut self, commands: &[Command]) -> Result<(), DeskFault> {
+        let wall = wall_now();
+        let mut refused = Ok(());
+        for command in commands {
+            match self.books.decide(command, wall) {
+                Ok((facts, _)) => self.append(facts, wall)?,
+                Err(refusal) => {
+                    refused = Err(DeskFault::Refused(refusal));
+                    break;
+                }
+            }
+        }
+        self.journal.sync()?;
+        refused
+    }
+
     pub(crate) fn command(&mut self, command: &Command) -> Result<Reply, DeskFault> {
         if *command == Command::ListConsultants {
             return Ok(Reply::Consultants { consultants: self.people() });

@@ -147,9 +147,7 @@ fn seed(plan: &Plan, archive: &mut Archive) -> Result<(), StartFault> {
     let Some(file) = plan.seed.as_ref().filter(|_| archive.books.nobody_known()) else { return Ok(()) };
     let commands = people::read(file, &plan.config.sip.realm)
         .map_err(|c| StartFault::Seed(lines(&c)))?;
-    for command in &commands {
-        archive.command(command)?;
-    }
+    archive.commands(&commands)?;
     Ok(())
 }
 
