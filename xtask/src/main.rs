@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::verb(&root),
         ["test"] => test::verb(&root, false),
         ["test", "--quick"] => test::verb(&root, true),
-        ["sim", rest @ ..] => cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--"], rest),
+        ["sim", rest @ ..] => cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--example", "days", "--"], rest),
         ["prompts", rest @ ..] => prompts::verb(&root, rest),
         ["help" | "--help" | "-h"] => {
             eprint!("{HELP}");

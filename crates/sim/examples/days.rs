@@ -1,4 +1,4 @@
-//! `senim-sim --days N [--first SEED] [--calls N] [--bad N]`: that many virtual days, one seed each; every fourth one
+//! `days --days N [--first SEED] [--calls N] [--bad N]`: that many virtual days, one seed each; every fourth one
 //! (or every `--bad`-th) on bad wires. Says what became of the callers, or the first seed that went wrong.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // this program's whole work is to print
