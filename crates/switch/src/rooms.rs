@@ -77,6 +77,8 @@ pub(crate) struct Rooms {
     pub(crate) queue_inputs: VecDeque<senim_queue::Input>,
     pub(crate) out: VecDeque<Output>,
     pub(crate) totals: Totals,
+    /// Calls of which nothing is left: the switch forgets them after the input that ended them.
+    pub(crate) over: Vec<CallId>,
     pub(crate) next_leg: u64,
     pub(crate) next_play: u64,
 }

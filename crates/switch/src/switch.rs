@@ -133,6 +133,7 @@ impl Switch {
             queue_inputs: VecDeque::new(),
             out: VecDeque::new(),
             totals: crate::api::Totals::default(),
+            over: Vec::new(),
             next_leg: 0,
             next_play: 0,
             settings,
@@ -276,7 +277,9 @@ impl Switch {
     }
 
     fn see_off(&mut self) {
-        self.calls.retain(|_, c| !c.is_over());
+        for call in self.rooms.over.drain(..) {
+            self.calls.remove(&call);
+        }
         if self.calls.is_empty()
             && self.recording.is_empty()
             && let Some(tickets) = self.draining.as_mut().filter(|t| !t.is_empty())

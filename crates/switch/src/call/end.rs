@@ -99,6 +99,7 @@ impl Call {
             self.fact(Fact::Ended { cause, disposition, length_ms }, rooms);
         }
         self.state = State::Over;
+        rooms.over.push(self.id);
     }
 
     pub(super) fn leave_out_trunk(&mut self, rooms: &mut Rooms) {

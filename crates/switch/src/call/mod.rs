@@ -111,11 +111,6 @@ impl Recording {
 }
 
 impl Call {
-    /// Nothing is left of it; the board can forget it.
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
-    }
-
     /// The caller's language, or the script's own while he has not chosen.
     pub(crate) fn language(&self) -> Language {
         self.language.unwrap_or(self.default_language)
