@@ -27,7 +27,8 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<(), String> {
     let days = argument(args, "--days", 100)?;
     let first = argument(args, "--first", 0)?;
-    let calls = u32::try_from(argument(args, "--calls", 12)?).map_err(|_| "too many calls a day".to_owned())?;
+    let calls =
+        u32::try_from(argument(args, "--calls", 12)?).map_err(|_| "too many calls a day".to_owned())?;
     let bad = argument(args, "--bad", 4)?.max(1);
     let mut all = DayReport::default();
     let mut states = BTreeMap::new();

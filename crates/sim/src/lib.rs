@@ -15,7 +15,7 @@ mod world;
 pub use actors::{Caller, Centre, Consultant, Plan};
 pub use checks::{Broken, check_facts};
 pub use day::{Day, DayReport, Wrong, run_day};
-pub use line::{LineConfig, MUSIC_HZ, script_files};
+pub use line::{LineConfig, MUSIC_HZ, prompt_hz, script_files};
 pub use net::{Net, Wire};
 pub use recordings::Tape;
 pub use world::{PhoneId, World};

@@ -68,10 +68,9 @@ impl LineConfig {
         let mut bank = Bank::new();
         let ms = u32::try_from(self.prompt.as_millis()).unwrap_or(u32::MAX);
         for (n, name) in prompt_names().iter().enumerate() {
-            // 500 to 860 Hz in Kazakh, 900 to 1260 Hz in Russian; away from the tones that callers speak in stories.
-            let hz = 500.0 + 4.0 * (n % 90) as f32;
-            bank.add(Some(Language::Kazakh), name, &tone::sine(hz, -10.0, ms));
-            bank.add(Some(Language::Russian), name, &tone::sine(hz + 400.0, -10.0, ms));
+            for language in Language::ALL {
+                bank.add(Some(language), name, &tone::sine(tone_of(n, language), -10.0, ms));
+            }
         }
         bank.add(None, "music", &tone::sine(MUSIC_HZ, -10.0, 1_000));
         Arc::new(bank)
@@ -147,6 +146,18 @@ impl LineConfig {
     }
 }
 
+/// The tone that stands for a prompt, in hertz; `None` when the line has no such prompt.
+pub fn prompt_hz(language: Language, name: &str) -> Option<f32> {
+    let n = prompt_names().iter().position(|p| p == name)?;
+    Some(tone_of(n, language))
+}
+
+/// 500 Hz and up in Kazakh, 400 Hz more in Russian, below the music; neighbours in the list are far apart in tone.
+fn tone_of(n: usize, language: Language) -> f32 {
+    let hz = 500.0 + 4.0 * (n * 37 % 200) as f32;
+    if language == Language::Russian { hz + 400.0 } else { hz }
+}
+
 /// The shipped script of the line.
 pub fn script_files() -> [(&'static str, &'static str); 1] {
     [("111.toml", include_str!("../../../ivr-scripts/111.toml"))]
@@ -160,16 +171,11 @@ fn script() -> Script {
 
 /// Names of prompts that the script and the rooms may say.
 fn prompt_names() -> Vec<String> {
-    let own = "appeal_registered appeal_linked appeal_unknown appeal_number_is consultant_signed_in \
-               consultant_signed_out consultant_break consultant_ready consultant_refused consultant_ask_appeal \
-               feature_unknown transfer_back ucc_notice ucc_failed queue_position_before queue_position_after queue_next \
-               status_registered status_in_work status_forwarded status_answered status_closed pause";
-    let mut names: Vec<String> = own.split_whitespace().map(str::to_owned).collect();
+    let own = senim_switch::OWN_PROMPTS.iter().filter(|n| !matches!(**n, "music" | "tone.ring"));
+    let status = ["registered", "in_work", "forwarded", "answered", "closed"].map(|s| format!("status_{s}"));
+    let mut names: Vec<String> = own.map(|n| (*n).to_owned()).chain(status).collect();
     names.extend(script().prompts().into_iter().map(str::to_owned));
-    names.extend((0..20).map(|n| format!("n{n}")));
-    names.extend((2..10).flat_map(|n| [format!("n{n}0"), format!("n{n}00")]));
-    names.extend(["n100", "n1000", "n1f", "n2f"].map(str::to_owned));
-    names.extend((1..=20).map(|n| format!("ord{n}")));
+    names.extend(senim_ivr::spoken::vocabulary());
     names.sort();
     names.dedup();
     names

@@ -567,3 +567,87 @@ fn wrap_up_follows_a_talk_and_ends_early_by_code() {
     assert_eq!(doing(&w), "Ready");
     nothing_left(&mut w);
 }
+
+/// FEATURES R3, I1: the recording begins before the greeting, and the notice that the talk is recorded is in it, in
+/// both languages, heard by the caller within a second of the answer.
+#[test]
+fn the_recording_begins_before_the_greeting_and_holds_the_notice() {
+    let mut w = world();
+    let caller = w.caller("+77010000001");
+    w.with_phone(caller, |p, now| {
+        p.say(Voice::Tone(CALLER_HZ));
+        p.dial("111", now)
+    });
+    wait_for(&mut w, caller, Event::Answered);
+    w.run(secs(1));
+    assert!(w.look(caller).heard().pcm().len() > 7_000, "sound within the first second");
+    w.run(secs(6));
+    let recording = w
+        .facts
+        .iter()
+        .find_map(|r| match r.fact {
+            Fact::RecordingBegan { recording } => Some(recording),
+            _ => None,
+        })
+        .unwrap();
+    let line = w.tape.track(recording, TrackId(1));
+    let at = |language, name| {
+        let hz = senim_sim::prompt_hz(language, name).unwrap();
+        line.chunks(400).position(|part| contains_tone(part, hz)).unwrap_or(usize::MAX)
+    };
+    let order = [
+        at(Language::Kazakh, "greeting"),
+        at(Language::Kazakh, "recorded"),
+        at(Language::Russian, "greeting"),
+        at(Language::Russian, "recorded"),
+    ];
+    assert!(order.iter().all(|n| *n < usize::MAX), "{order:?}");
+    assert!(order[0] <= 2, "from the first syllable: {order:?}");
+    let caller_track = w.tape.track(recording, TrackId(0));
+    assert!(contains_tone(&caller_track[..8_000], CALLER_HZ), "the caller too, from the first second");
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES Q14, Q12: music, the caller's place at intervals, and a word of comfort from the second time on, in his
+/// language; the music comes back after each.
+#[test]
+fn who_waits_hears_music_his_place_and_comfort() {
+    let mut w = world();
+    let caller = queued_caller(&mut w, "+77010000001");
+    w.run(secs(58));
+    let heard_all = w.look(caller).heard().pcm().to_vec();
+    let times = |hz: f32| {
+        let there: Vec<bool> = heard_all.chunks(400).map(|part| contains_tone(part, hz)).collect();
+        there.windows(2).filter(|w| !w[0] && w[1]).count()
+    };
+    let prompt = |name| senim_sim::prompt_hz(Language::Russian, name).unwrap();
+    assert_eq!(times(prompt("queue_next")), 2, "his place, twice in a minute");
+    assert_eq!(times(prompt("comfort")), 1);
+    assert_eq!(times(MUSIC_HZ), 3, "music before, between and after");
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
+
+/// FEATURES Q11: a break has its reason and its duration in the facts.
+#[test]
+fn a_break_is_kept_with_its_reason_and_duration() {
+    use senim_switch::api::{Command, Duty};
+    use senim_switch::facts::Doing;
+    let mut w = world();
+    staff(&mut w, "aigerim", Language::Kazakh);
+    w.command(Command::Duty { login: "aigerim".into(), duty: Duty::Break("after a hard call".into()) });
+    w.run(secs(300));
+    w.command(Command::Duty { login: "aigerim".into(), duty: Duty::Ready });
+    let facts: Vec<(Doing, u64)> = w
+        .facts
+        .iter()
+        .filter_map(|r| match &r.fact {
+            Fact::ConsultantNow { doing, after_ms, .. } => Some((doing.clone(), *after_ms)),
+            _ => None,
+        })
+        .collect();
+    let tail = &facts[facts.len() - 2..];
+    assert_eq!(tail[0].0, Doing::Break("after a hard call".into()));
+    assert_eq!(tail[1], (Doing::Ready, 300_000));
+}

@@ -10,6 +10,26 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Prompts that the line itself says, whatever the scripts say.
+pub const OWN_PROMPTS: [&str; 16] = [
+    "appeal_linked",
+    "appeal_registered",
+    "appeal_unknown",
+    "comfort",
+    "consultant_ask_appeal",
+    "consultant_break",
+    "consultant_ready",
+    "consultant_refused",
+    "consultant_signed_in",
+    "consultant_signed_out",
+    "feature_unknown",
+    "music",
+    "tone.ring",
+    "transfer_back",
+    "ucc_failed",
+    "ucc_notice",
+];
+
 /// Everything that the switch is told once, at start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -170,9 +190,13 @@ impl Catalogue {
         self.clips.get(&own).or_else(|| self.clips.get(&(None, own.1))).copied()
     }
 
-    /// A clip common to both languages.
-    pub fn common(&self, name: &str) -> Option<ClipId> {
-        self.clips.get(&(None, name.to_owned())).copied()
+    /// What the line itself says that has no sound in a language: the operator must mend it before a caller hears
+    /// nothing (FEATURES L2).
+    pub fn missing(&self) -> Vec<(Language, String)> {
+        let words = senim_ivr::spoken::vocabulary();
+        let names = OWN_PROMPTS.iter().map(|n| (*n).to_owned()).chain(words);
+        let each = names.flat_map(|name| Language::ALL.map(|language| (language, name.clone())));
+        each.filter(|(language, name)| self.find(*language, name).is_none()).collect()
     }
 }
 

@@ -436,8 +436,8 @@ impl Switch {
                 self.offers.remove(&offer);
                 self.with_call(call, |c, rooms| c.connect(offer, rooms));
             }
-            QueueOutput::Announce { call, position, .. } => {
-                self.with_call(call, |c, rooms| c.announce(position, rooms));
+            QueueOutput::Announce { call, position, first } => {
+                self.with_call(call, |c, rooms| c.announce(position, first, rooms));
             }
             QueueOutput::State { consultant, state, .. } => {
                 let doing = crate::duty::doing(&state);

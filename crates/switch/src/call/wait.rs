@@ -4,7 +4,7 @@ use super::{Call, State, Talking, leg::Leg};
 use crate::facts::{EndCause, Fact, OfferOutcome, Party, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{ConsultantId, Instant, Language, LegId, OfferId, PlayId};
-use senim_ivr::{Placement, spoken};
+use senim_ivr::{Placement, Word, spoken};
 use senim_queue::{Caller, Input as QueueInput, Refusal, Withdrawn};
 use senim_sdp::Direction;
 use senim_sip::{Flow, Outgoing, Rejection};
@@ -110,15 +110,20 @@ impl Call {
         }
     }
 
-    /// The caller hears his place. The music goes on afterwards; a consultant who picks up cuts it short.
-    pub(crate) fn announce(&mut self, position: u32, rooms: &mut Rooms) {
+    /// The caller hears his place, and from the second time on a word of comfort with it. The music goes on
+    /// afterwards; a consultant who picks up cuts it short.
+    pub(crate) fn announce(&mut self, position: u32, first: bool, rooms: &mut Rooms) {
         let language = self.language();
         let (id, leg) = (self.id, self.caller_leg);
         let State::Waiting(w) = &mut self.state else { return };
         if w.announcing.is_some() {
             return;
         }
-        w.announcing = Some(rooms.say(id, leg, &spoken::position(position, language), false));
+        let mut words = spoken::position(position, language);
+        if !first {
+            words.push(Word { language, name: "comfort".to_owned() });
+        }
+        w.announcing = Some(rooms.say(id, leg, &words, false));
         self.fact(Fact::PositionSaid { position }, rooms);
     }
 
