@@ -7,9 +7,14 @@
 
 pub mod args;
 pub mod bare;
+mod caller;
+mod consultant;
 pub mod cost;
+pub mod engine;
 mod leg;
 mod media;
+mod pending;
+mod phases;
 pub mod report;
 pub mod stats;
 pub mod track;
