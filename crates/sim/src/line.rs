@@ -171,11 +171,10 @@ fn script() -> Script {
 
 /// Names of prompts that the script and the rooms may say.
 fn prompt_names() -> Vec<String> {
-    let own = senim_switch::OWN_PROMPTS.iter().filter(|n| !matches!(**n, "music" | "tone.ring"));
-    let status = ["registered", "in_work", "forwarded", "answered", "closed"].map(|s| format!("status_{s}"));
-    let mut names: Vec<String> = own.map(|n| (*n).to_owned()).chain(status).collect();
+    let mut names = senim_switch::own_prompts();
+    names.retain(|n| !matches!(n.as_str(), "music" | "tone.ring"));
+    names.extend(["registered", "in_work", "forwarded", "answered", "closed"].map(|s| format!("status_{s}")));
     names.extend(script().prompts().into_iter().map(str::to_owned));
-    names.extend(senim_ivr::spoken::vocabulary());
     names.sort();
     names.dedup();
     names

@@ -10,8 +10,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Prompts that the line itself says, whatever the scripts say.
-pub const OWN_PROMPTS: [&str; 16] = [
+/// Every prompt that the line itself says, whatever the scripts say: its own and the words of numbers. Each must have
+/// sound in every language before the line starts (FEATURES L2).
+pub fn own_prompts() -> Vec<String> {
+    let mut names = senim_ivr::spoken::vocabulary();
+    names.extend(OWN_PROMPTS.map(str::to_owned));
+    names
+}
+
+const OWN_PROMPTS: [&str; 16] = [
     "appeal_linked",
     "appeal_registered",
     "appeal_unknown",
@@ -188,15 +195,6 @@ impl Catalogue {
     pub fn find(&self, language: Language, name: &str) -> Option<ClipId> {
         let own = (Some(language), name.to_owned());
         self.clips.get(&own).or_else(|| self.clips.get(&(None, own.1))).copied()
-    }
-
-    /// What the line itself says that has no sound in a language: the operator must mend it before a caller hears
-    /// nothing (FEATURES L2).
-    pub fn missing(&self) -> Vec<(Language, String)> {
-        let words = senim_ivr::spoken::vocabulary();
-        let names = OWN_PROMPTS.iter().map(|n| (*n).to_owned()).chain(words);
-        let each = names.flat_map(|name| Language::ALL.map(|language| (language, name.clone())));
-        each.filter(|(language, name)| self.find(*language, name).is_none()).collect()
     }
 }
 
