@@ -13,7 +13,7 @@ mod writer;
 
 pub use fault::Fault;
 pub use reader::Reader;
-pub use writer::{Full, Health, JournalWriter, Notice, WAITING_MAX};
+pub use writer::{Full, Health, JournalWatch, JournalWriter, Notice, WAITING_MAX};
 
 use frame::{Frames, Kind, Step};
 use segment::{Medium, Opener};

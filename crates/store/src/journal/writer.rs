@@ -58,6 +58,7 @@ struct Shared {
     waiting: VecDeque<Record>,
     waiting_max: usize,
     in_hand: usize,
+    submitted: u64,
     stop: bool,
     health: Health,
 }
@@ -105,6 +106,7 @@ impl JournalWriter {
             let mut shared = meeting.enter();
             shared.waiting_max = waiting_max;
             shared.health.synced = journal.last_seq();
+            shared.submitted = journal.last_seq();
         }
         let theirs = meeting.clone();
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || {
@@ -126,6 +128,7 @@ impl JournalWriter {
             shared.health.refused += records.len() as u64;
             return Err(Full(records));
         }
+        shared.submitted = records.last().map_or(shared.submitted, |r| r.seq);
         shared.waiting.extend(records);
         self.meeting.work.notify_one();
         Ok(())
@@ -137,6 +140,11 @@ impl JournalWriter {
         let unsafe_yet = |s: &mut Shared| s.health.synced < seq && !s.health.ended;
         let waited = self.meeting.safe.wait_timeout_while(shared, at_most, unsafe_yet);
         waited.unwrap_or_else(PoisonError::into_inner).0.health.synced >= seq
+    }
+
+    /// Looks at this journal from other threads.
+    pub fn watch(&self) -> JournalWatch {
+        JournalWatch { meeting: self.meeting.clone() }
     }
 
     /// The last fact that is safe.
@@ -159,6 +167,19 @@ impl JournalWriter {
         self.meeting.enter().stop = true;
         self.meeting.work.notify_all();
         self.thread.take()?.join().ok()
+    }
+}
+
+/// Tells other threads how far the journal is.
+#[derive(Clone, Debug)]
+pub struct JournalWatch {
+    meeting: Arc<Meeting>,
+}
+
+impl JournalWatch {
+    /// The last fact handed over, safe or not yet.
+    pub fn submitted(&self) -> u64 {
+        self.meeting.enter().submitted
     }
 }
 

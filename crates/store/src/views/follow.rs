@@ -2,10 +2,10 @@
 //! late and in groups, so that neither the switch nor the journal ever waits for a view.
 
 use super::{GROUP, ViewFault, Views};
-use crate::journal::Reader;
+use crate::journal::{JournalWatch, Reader};
 use core::time::Duration;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 /// Facts are gathered so long before they are applied together.
@@ -38,6 +38,7 @@ impl Meeting {
 pub struct Follower {
     meeting: Arc<Meeting>,
     views: Views,
+    journal: OnceLock<JournalWatch>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -52,7 +53,7 @@ impl Follower {
         let (theirs, copy, journal) = (meeting.clone(), views.clone(), journal.to_owned());
         let thread =
             std::thread::Builder::new().name("views".into()).spawn(move || run(&copy, &journal, &theirs))?;
-        Ok(Follower { meeting, views, thread: Some(thread) })
+        Ok(Follower { meeting, views, journal: OnceLock::new(), thread: Some(thread) })
     }
 
     /// Facts up to `seq` are safe. Cheap.
@@ -63,13 +64,24 @@ impl Follower {
         self.meeting.turned.notify_all();
     }
 
-    /// The views, at most `at_most` late: waits until they know every fact that was safe when this was called.
+    /// Whatever was handed to this journal counts for [`Follower::fresh`], safe or not yet. Said once, at start.
+    pub fn watch(&self, journal: JournalWatch) {
+        // A second journal would be the caller's mistake; the first one stays.
+        let _ = self.journal.set(journal);
+    }
+
+    /// The views, once they know every fact that was written before this was called; or after `at_most`, as they are.
     pub fn fresh(&self, at_most: Duration) -> &Views {
+        let submitted = self.journal.get().map_or(0, JournalWatch::submitted);
         let state = self.meeting.enter();
-        let wanted = state.safe;
-        let waited =
-            self.meeting.turned.wait_timeout_while(state, at_most, |s| s.applied < wanted && !s.stop);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let wanted = state.safe.max(submitted);
+        let behind = |s: &mut State| s.applied < wanted && !s.stop;
+        drop(
+            self.meeting
+                .turned
+                .wait_timeout_while(state, at_most, behind)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         &self.views
     }
 

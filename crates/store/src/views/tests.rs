@@ -283,3 +283,28 @@ fn the_follower_brings_views_to_what_is_safe_and_no_further() {
     assert!(follower.fresh(Duration::from_secs(20)).call(CallId(1)).unwrap().unwrap().cause.is_some());
     assert_eq!(follower.lag(), (0, false));
 }
+
+#[test]
+fn who_asks_after_a_fact_was_handed_over_sees_it() {
+    let mut w = World::new();
+    let (views, _) = w.open();
+    w.call(1, number(1));
+    let records: Vec<Record> = w.journal.read_from(1).map(Result::unwrap).collect();
+    let other = tempfile::tempdir().unwrap();
+    let journal = Journal::open(other.path()).unwrap().0;
+    let follower = std::sync::Arc::new(Follower::start(views, other.path()).unwrap());
+    let follow = follower.clone();
+    let writer = crate::JournalWriter::start(journal, move |notice| {
+        if let crate::journal::Notice::Synced(group) = notice {
+            group.last().into_iter().for_each(|r| follow.safe(r.seq));
+        }
+    })
+    .unwrap();
+    follower.watch(writer.watch());
+    let (seq, last) = (records.len() as u64, records.len());
+    for n in 0..last {
+        writer.submit(vec![records[n].clone()]).unwrap();
+        assert_eq!(follower.fresh(Duration::from_secs(20)).applied().unwrap(), n as u64 + 1);
+    }
+    assert_eq!(writer.watch().submitted(), seq);
+}
