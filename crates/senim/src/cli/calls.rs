@@ -7,7 +7,7 @@ use crate::desk::unexpected;
 use clap::Args;
 use senim_base::CallId;
 use senim_store::views::CallRow;
-use senim_switch::facts::Record;
+use senim_switch::facts::{EndCause, Record};
 use serde_json::{Value, json};
 
 #[derive(Args, Debug)]
@@ -91,6 +91,7 @@ fn outcome(r: &CallRow) -> String {
     let word = |v: Value| v.as_str().unwrap_or_default().replace('_', " ");
     match (r.refused, r.disposition, r.cause) {
         (Some(status), ..) => format!("refused {status}"),
+        (_, Some(disposition), Some(EndCause::Interrupted)) => format!("{}, interrupted", word(json!(disposition))),
         (_, Some(disposition), _) => word(json!(disposition)),
         (_, None, Some(cause)) => word(json!(cause)),
         (None, None, None) => "live".into(),
