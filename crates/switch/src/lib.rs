@@ -24,7 +24,7 @@ mod trunks;
 pub use books::{Books, Decided, OpenCall, Person};
 pub use rooms::Output;
 pub use settings::{
-    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, OWN_PROMPTS, Settings,
-    TrunkSettings,
+    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, Settings, TrunkSettings,
+    own_prompts,
 };
 pub use switch::{Due, Input, Live, RecordingReport, Switch};
