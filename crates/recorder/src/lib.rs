@@ -6,11 +6,9 @@
 mod frame;
 mod meta;
 mod right;
-mod session;
 mod timeline;
 
 pub use frame::{FRAME_BYTES_MAX, Frame};
 pub use meta::RecordingMeta;
 pub use right::{Demand, Permit, Refused, TEXT_MAX, may_export};
-pub use session::{Fault, Input, Order, Plan, Role};
 pub use timeline::{GAPS_MAX, Gap, GapCause, Placed, Placer};
