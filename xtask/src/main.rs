@@ -1,6 +1,7 @@
-//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `prompts`.
+//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `bench`, `prompts`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod prompts;
 mod test;
 mod tidy;
@@ -16,6 +17,9 @@ cargo xtask VERB
                   --quick leaves installing and lints out
   sim [--days N] [--first SEED] [--calls N] [--bad N]
                   virtual days by the thousand, one seed each: every caller in one final state
+  bench [--calls N] [--seconds S] [--hold]
+                  the line's figures beside the bare machine's and the goals; --hold seeks
+                  how much one core holds (about ten minutes)
   prompts [--only NAME] [--check]
                   speak the texts of ivr-scripts/prompts that have no sound yet or changed;
                   --check only proves that none is missing or stale
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
         ["test"] => test::verb(&root, false),
         ["test", "--quick"] => test::verb(&root, true),
         ["sim", rest @ ..] => cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--example", "days", "--"], rest),
+        ["bench", rest @ ..] => bench::verb(&root, rest),
         ["prompts", rest @ ..] => prompts::verb(&root, rest),
         ["help" | "--help" | "-h"] => {
             eprint!("{HELP}");

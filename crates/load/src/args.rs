@@ -34,11 +34,11 @@ pub struct Args {
     /// Packets leave on multiples of so many microseconds.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub grain_us: u32,
-    /// Address that callers call from: a trunk's.
-    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    /// Address that callers call from: a trunk's, and not the line's own, whose ports would be taken.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)))]
     pub callers: IpAddr,
-    /// Address of the consultants' softphones.
-    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    /// Address of the consultants' softphones; not the line's own either.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3)))]
     pub consultants: IpAddr,
     /// Print everything, each call too, as JSON.
     #[arg(long)]
