@@ -2,6 +2,7 @@
 
 use crate::config::{Complaint, Plan, read_text};
 use crate::prompts;
+use senim_base::Language;
 use senim_ivr::{Script, World};
 use senim_switch::Destination;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,21 +13,23 @@ use std::sync::Arc;
 /// The name that scripts call the Unified Contact Centre by.
 pub const UCC: &str = "ucc";
 
-/// What lives around the scripts of this line.
-pub fn world(plan: &Plan) -> World {
+/// What lives around the scripts of this line. A line without a way to the Unified Contact Centre runs all the same:
+/// a forward fails there as it does when the centre does not answer, and the caller comes to a human. Only `strict`
+/// finds that wrong.
+pub fn world(plan: &Plan, strict: bool) -> World {
     World {
         prompts: Some(prompts::available(&plan.prompts)),
         queues: Some(plan.queues.iter().map(|q| q.name.clone()).collect()),
-        forwards: Some(plan.ucc_trunk.iter().map(|_| UCC.to_owned()).collect()),
+        forwards: Some((plan.ucc_trunk.is_some() || !strict).then(|| UCC.to_owned()).into_iter().collect()),
     }
 }
 
-/// The scripts that numbers lead to, proved.
+/// The scripts that numbers lead to, proved. `strict` as for [`world`].
 ///
 /// # Errors
 /// Every defect of every one of them.
-pub fn load(plan: &Plan) -> Result<BTreeMap<String, Arc<Script>>, Vec<Complaint>> {
-    let world = world(plan);
+pub fn load(plan: &Plan, strict: bool) -> Result<BTreeMap<String, Arc<Script>>, Vec<Complaint>> {
+    let world = world(plan, strict);
     let wanted: BTreeSet<&str> = plan
         .numbers
         .iter()
@@ -36,7 +39,7 @@ pub fn load(plan: &Plan) -> Result<BTreeMap<String, Arc<Script>>, Vec<Complaint>
         })
         .collect();
     let mut scripts = BTreeMap::new();
-    let mut complaints = Vec::new();
+    let mut complaints = unspoken(plan, &world);
     for name in wanted {
         match read(&plan.scripts.join(format!("{name}.toml")), &world) {
             Ok(script) => {
@@ -46,6 +49,22 @@ pub fn load(plan: &Plan) -> Result<BTreeMap<String, Arc<Script>>, Vec<Complaint>
         }
     }
     if complaints.is_empty() { Ok(scripts) } else { Err(complaints) }
+}
+
+/// What the line itself says and has no sound for.
+fn unspoken(plan: &Plan, world: &World) -> Vec<Complaint> {
+    let known = world.prompts.as_ref();
+    let missing = senim_switch::own_prompts().into_iter().flat_map(|name| {
+        let silent = |l: &Language| known.is_some_and(|k| !k.contains(&(*l, name.clone())));
+        let languages: Vec<Language> = Language::ALL.into_iter().filter(silent).collect();
+        languages.into_iter().map(move |l| (l, name.clone()))
+    });
+    let complaint = |(language, name): (Language, String)| Complaint {
+        file: plan.prompts.join(language.code()).display().to_string(),
+        line: None,
+        what: format!("the line says {name:?} and there is no sound of it; record {name}.wav, or run `cargo xtask prompts`"),
+    };
+    missing.map(complaint).collect()
 }
 
 /// Every script file of a folder, by name.

@@ -21,7 +21,11 @@ pub(crate) enum IvrVerb {
 pub(crate) fn check(common: &Common, world: &mut World<'_>) -> Result<(), Failure> {
     let plan = plan(common, world)?;
     let mut complaints = Vec::new();
-    let loaded = scripts::load(&plan).map_err(|more| complaints.extend(more));
+    let loaded = scripts::load(&plan, true).map_err(|more| complaints.extend(more));
+    if plan.ucc_trunk.is_none() && loaded.is_err() && scripts::load(&plan, false).is_ok() {
+        let what = "no trunk leads to the Unified Contact Centre, and a script forwards there; write a [[trunk]] with uri";
+        complaints.push(plan.source.complain(&["line", "ucc_trunk"], what));
+    }
     let bank = prompts::load(&plan.prompts).map_err(|more| complaints.extend(more));
     if let Some(seed) = &plan.seed {
         complaints.extend(people::read(seed, &plan.config.sip.realm).err().unwrap_or_default());
@@ -67,7 +71,7 @@ pub(crate) fn ivr(verb: &IvrVerb, common: &Common, world: &mut World<'_>) -> Res
     let (dir, around, sounds) = match dir {
         None => {
             let plan = plan(common, world)?;
-            (plan.scripts.clone(), scripts::world(&plan), Some(plan.prompts))
+            (plan.scripts.clone(), scripts::world(&plan, false), Some(plan.prompts))
         }
         Some(dir) => {
             let sounds = Some(dir.join("prompts/audio")).filter(|d| d.is_dir());

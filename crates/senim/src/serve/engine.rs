@@ -161,7 +161,10 @@ impl Engine {
                 }
                 Output::Settle => {
                     if !self.edges.journal.wait(self.seq, SETTLE_MAX) {
-                        tracing::error!(seq = self.seq, "the disk is slow: an acknowledgement went out before its fact was safe");
+                        tracing::error!(
+                            seq = self.seq,
+                            "the disk is slow: an acknowledgement went out before its fact was safe"
+                        );
                     }
                 }
                 Output::Transmit { flow, bytes } => self.edges.sip.send(flow, bytes),
@@ -196,7 +199,9 @@ impl Engine {
             Err(full) => {
                 self.backlog = full.0;
                 if !core::mem::replace(&mut self.full, true) {
-                    tracing::error!("the disk takes no facts; free the disk: calls go on, facts wait in memory");
+                    tracing::error!(
+                        "the disk takes no facts; free the disk: calls go on, facts wait in memory"
+                    );
                 }
             }
         }

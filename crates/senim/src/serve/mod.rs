@@ -103,7 +103,9 @@ impl Line {
     /// every recording is on disk when this returns.
     pub fn stop(mut self) {
         let (to, drained) = mpsc::sync_channel(1);
-        if self.arrivals.send(Arrival::Ask(Command::Drain, to)).is_ok() && drained.recv_timeout(self.grace).is_err() {
+        if self.arrivals.send(Arrival::Ask(Command::Drain, to)).is_ok()
+            && drained.recv_timeout(self.grace).is_err()
+        {
             tracing::warn!("the grace period is over: the calls that are left are ended");
             // The engine ends only below: it takes this, and says goodbye to every caller.
             let _ = self.arrivals.send(Arrival::EndAll);

@@ -20,7 +20,10 @@ pub fn switch(
     let line = &plan.config.line;
     let forwards = plan.ucc_trunk.iter().map(|trunk| {
         let ring = seconds(line.ucc_ring_s);
-        (crate::scripts::UCC.to_owned(), ForwardSettings { trunk: trunk.clone(), number: line.ucc_number.clone(), ring })
+        (
+            crate::scripts::UCC.to_owned(),
+            ForwardSettings { trunk: trunk.clone(), number: line.ucc_number.clone(), ring },
+        )
     });
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -11,10 +11,10 @@ use core::time::Duration;
 use senim_base::Entropy;
 use senim_net::media::{MediaPool, MediaSettings};
 use senim_net::sip::{BindFault, Listen, SipSockets};
+use senim_store::JournalWriter;
 use senim_store::journal::Notice;
 use senim_store::vault::{self, Folder, KeyFault, RecordingThread};
-use senim_store::views::{Found, Follower, Views};
-use senim_store::JournalWriter;
+use senim_store::views::{Follower, Found, Views};
 use senim_switch::{Books, Input, RecordingReport, Switch};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -75,7 +75,7 @@ fn lines(complaints: &[Complaint]) -> Vec<String> {
 pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     let mut entropy = entropy()?;
     let bank = Arc::new(prompts::load(&plan.prompts).map_err(|c| StartFault::Proof(lines(&c)))?);
-    let scripts = scripts::load(plan).map_err(|c| StartFault::Proof(lines(&c)))?;
+    let scripts = scripts::load(plan, false).map_err(|c| StartFault::Proof(lines(&c)))?;
     let mut archive = Archive::open(&plan.data, plan.config.line.utc_offset_minutes)?;
     seed(plan, &mut archive)?;
     let Archive { lock, journal, books, torn, .. } = archive;
@@ -99,6 +99,7 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
         Notice::Resumed => tracing::warn!("the journal is written again"),
     })
     .map_err(|e| StartFault::System("the journal's thread", e))?;
+    follower.watch(journal.watch());
 
     let (arrivals, inbox) = mpsc::channel();
     let (media, rings) = media(plan, &bank, &mut entropy, &arrivals)?;
@@ -145,8 +146,7 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
 /// People to begin with, when nobody is known.
 fn seed(plan: &Plan, archive: &mut Archive) -> Result<(), StartFault> {
     let Some(file) = plan.seed.as_ref().filter(|_| archive.books.nobody_known()) else { return Ok(()) };
-    let commands = people::read(file, &plan.config.sip.realm)
-        .map_err(|c| StartFault::Seed(lines(&c)))?;
+    let commands = people::read(file, &plan.config.sip.realm).map_err(|c| StartFault::Seed(lines(&c)))?;
     archive.commands(&commands)?;
     Ok(())
 }
@@ -194,7 +194,8 @@ fn media(
         // The switch's thread ends last; what comes after it is of no use to anybody.
         let _ = to.send(Arrival::Media(call, event));
     };
-    MediaPool::start(&settings, bank, clock::now, told).map_err(|e| StartFault::System("the media workers", e))
+    MediaPool::start(&settings, bank, clock::now, told)
+        .map_err(|e| StartFault::System("the media workers", e))
 }
 
 fn recorder(
@@ -245,7 +246,8 @@ fn web(
 
 fn control(plan: &Plan, handle: Handle) -> Result<ControlServer, StartFault> {
     let answer = move |request| super::answer(&handle, request);
-    ControlServer::start(&plan.data, Arc::new(answer)).map_err(|e| StartFault::System("the control socket", e))
+    ControlServer::start(&plan.data, Arc::new(answer))
+        .map_err(|e| StartFault::System("the control socket", e))
 }
 
 /// Ends the switch's thread, then the media workers (they give their last frames), then the recordings, then the
