@@ -11,6 +11,7 @@ mod serve;
 mod table;
 
 use crate::config::{self, Complaint, Plan};
+use crate::demo;
 use crate::desk::{Desk, DeskFault};
 use clap::{Args, Parser, Subcommand};
 use core::fmt;
@@ -55,6 +56,8 @@ pub struct Common {
 enum Verb {
     /// Run the line in the foreground, until SIGTERM.
     Serve,
+    /// Run a line with simulated callers and consultants on this machine, to look at, listen to and call.
+    Demo(demo::Args),
     /// Prove the configuration, the scripts and the prompts.
     Check,
     /// Make consultants known, list or remove them.
@@ -172,6 +175,7 @@ pub fn run(args: impl IntoIterator<Item = String>, world: &mut World<'_>) -> Exi
 fn verb(cli: &Cli, world: &mut World<'_>) -> Result<(), Failure> {
     match &cli.verb {
         Verb::Serve => serve::run(&cli.common, world),
+        Verb::Demo(args) => demo::run(args, &cli.common, world),
         Verb::Check => check::check(&cli.common, world),
         Verb::Consultant { verb } => consultant::run(verb, &cli.common, world),
         Verb::Recordings { verb } => recordings::run(verb, &cli.common, world),
