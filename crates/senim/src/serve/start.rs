@@ -32,6 +32,8 @@ pub enum StartFault {
     Key(KeyFault),
     /// A SIP address cannot be used.
     Sip(BindFault),
+    /// The address of this key cannot be used: taken, or another machine's.
+    Address(&'static str, String, io::Error),
     /// A part of the program got no thread or socket of the operating system.
     System(&'static str, io::Error),
     /// The file of consultants is not right; a line each.
@@ -47,6 +49,7 @@ impl fmt::Display for StartFault {
             StartFault::Proof(lines) | StartFault::Seed(lines) => f.write_str(&lines.join("\n")),
             StartFault::Key(fault) => write!(f, "{fault}"),
             StartFault::Sip(fault) => write!(f, "{fault}"),
+            StartFault::Address(key, address, e) => write!(f, "{address}: {e}; write another address in {key}"),
             StartFault::System(what, e) => write!(f, "{what} cannot be started: {e}"),
             StartFault::NoRandomness => f.write_str("the operating system gives no random bytes"),
         }
@@ -182,10 +185,18 @@ fn media(
     entropy: &mut Entropy,
     arrivals: &Sender<Arrival>,
 ) -> Result<(MediaPool, Rings), StartFault> {
+    // Ports are opened call by call; an address that is not ours must not wait for the first caller to show.
+    std::net::UdpSocket::bind((plan.media_bind, 0))
+        .map_err(|e| StartFault::Address("[media] bind", plan.media_bind.to_string(), e))?;
     let workers = match plan.config.media.workers {
         0 => std::thread::available_parallelism().map_or(1, core::num::NonZero::get),
         n => usize::try_from(n).unwrap_or(1),
     };
+    // Ports are opened call by call: an address that is not ours must not be found out by the first caller.
+    if let Err(e) = std::net::UdpSocket::bind((plan.media_bind, 0)) {
+        let what = format!("no sound can be taken on {}: {e}; write an address of this machine", plan.media_bind);
+        return Err(StartFault::Proof(lines(&[plan.source.complain(&["media", "bind"], what)])));
+    }
     let mut seed = [0; 32];
     entropy.fill(&mut seed);
     let settings = MediaSettings { workers, ..MediaSettings::new(plan.media_bind, seed) };
@@ -240,7 +251,7 @@ fn web(
     };
     let server = runtime
         .block_on(senim_web::Server::start(listen, door))
-        .map_err(|e| StartFault::System("the web server", e))?;
+        .map_err(|e| StartFault::Address("[web] listen", listen.to_string(), e))?;
     Ok(Some(server))
 }
 
