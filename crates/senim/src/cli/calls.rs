@@ -91,7 +91,9 @@ fn outcome(r: &CallRow) -> String {
     let word = |v: Value| v.as_str().unwrap_or_default().replace('_', " ");
     match (r.refused, r.disposition, r.cause) {
         (Some(status), ..) => format!("refused {status}"),
-        (_, Some(disposition), Some(EndCause::Interrupted)) => format!("{}, interrupted", word(json!(disposition))),
+        (_, Some(disposition), Some(EndCause::Interrupted)) => {
+            format!("{}, interrupted", word(json!(disposition)))
+        }
         (_, Some(disposition), _) => word(json!(disposition)),
         (_, None, Some(cause)) => word(json!(cause)),
         (None, None, None) => "live".into(),

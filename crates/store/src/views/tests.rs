@@ -301,10 +301,9 @@ fn who_asks_after_a_fact_was_handed_over_sees_it() {
     })
     .unwrap();
     follower.watch(writer.watch());
-    let (seq, last) = (records.len() as u64, records.len());
-    for n in 0..last {
-        writer.submit(vec![records[n].clone()]).unwrap();
-        assert_eq!(follower.fresh(Duration::from_secs(20)).applied().unwrap(), n as u64 + 1);
+    for record in &records {
+        writer.submit(vec![record.clone()]).unwrap();
+        assert_eq!(follower.fresh(Duration::from_secs(20)).applied().unwrap(), record.seq);
     }
-    assert_eq!(writer.watch().submitted(), seq);
+    assert_eq!(writer.watch().submitted(), records.len() as u64);
 }
