@@ -40,6 +40,8 @@ pub(super) struct Look {
     pub(super) web: String,
     /// Milliseconds since the demo began.
     pub(super) since_ms: u64,
+    /// Calls that the simulated callers made.
+    pub(super) calls: usize,
 }
 
 /// Milliseconds as `1:05`.
@@ -74,7 +76,7 @@ pub(super) fn draw(look: &Look) -> Vec<String> {
     lines.push(String::new());
     lines.push(format!("{:<10} {:>6}  {:<14} {}", "RECORDING", "length", "appeal", "file"));
     lines.extend(padded(look.recordings.iter().map(recording), RECORDINGS_MAX));
-    lines.push(totals(board));
+    lines.push(totals(look));
     lines.iter().map(|l| l.chars().take(WIDTH).collect::<String>().trim_end().to_owned()).collect()
 }
 
@@ -136,11 +138,11 @@ fn recording(r: &RecordingLine) -> String {
     format!("{:<10} {length:>6}  {:<14} {}", r.call, r.appeal.as_deref().unwrap_or("-"), r.file)
 }
 
-fn totals(board: &Board) -> String {
-    let t = &board.totals;
+fn totals(look: &Look) -> String {
+    let t = &look.board.totals;
     format!(
         "calls {}  served {}  abandoned {}  to 1414 {}  refused {}  appeals {}  recordings {}",
-        t.arrived, t.served, t.abandoned, t.forwarded, t.refused, t.appeals, t.recordings
+        look.calls, t.served, t.abandoned, t.forwarded, t.refused, t.appeals, t.recordings
     )
 }
 
@@ -154,7 +156,7 @@ pub(super) fn progress(look: &Look) -> String {
         b.waiting.len(),
         b.talking.len(),
         b.forwarded,
-        totals(b)
+        totals(look)
     )
 }
 
@@ -222,13 +224,36 @@ mod tests {
             sip: "127.0.0.1:5060".into(),
             web: "http://x".into(),
             since_ms: 75_000,
+            calls: 9,
         }
     }
 
     #[test]
     fn the_board_shows_who_waits_who_talks_and_what_was_recorded() {
         let lines = draw(&look());
-        expect![[""]].assert_eq(&lines.join("\n"));
+        expect![[r#"
+            SENIM demo  1:15   sip:127.0.0.1:5060   http://x
+            in the menu 1   waiting 6   talking 1   with 1414 0   service level 50 %
+
+            WAITING    lang  topic                waits  rings at
+            call-10    kk    legal        URGENT   0:04  -
+            call-11    kk    legal                 0:04  -
+              and 4 more
+
+            CONSULTANT lang  does          for  with
+            dana       kk ru talks        1:01  call-9 ru  ON HOLD  appeal 2026-000003-1
+            marat      kk    signed out      -
+
+
+
+
+
+
+            RECORDING  length  appeal         file
+            call-3       0:12  2026-000002-3  ab/ab0123.srec
+
+
+            calls 9  served 3  abandoned 1  to 1414 0  refused 0  appeals 0  recordings 0"#]].assert_eq(&lines.join("\n"));
         assert_eq!(lines.len(), 22);
         assert!(lines.iter().all(|l| l.chars().count() <= WIDTH));
         assert_eq!(draw(&Look::default()).len(), lines.len(), "the board does not jump");
@@ -236,6 +261,6 @@ mod tests {
 
     #[test]
     fn a_line_of_progress_says_the_same_shortly() {
-        expect![[""]].assert_eq(&progress(&look()));
+        expect![" 1:15  menu 1  waiting 6  talking 1  1414 0  |  calls 9  served 3  abandoned 1  to 1414 0  refused 0  appeals 0  recordings 0"].assert_eq(&progress(&look()));
     }
 }

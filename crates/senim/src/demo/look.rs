@@ -21,13 +21,14 @@ pub(super) fn board(handle: &Handle) -> Board {
 }
 
 /// Everything that the board shows.
-pub(super) fn look(house: &House, handle: &Handle, began: Instant) -> Look {
+pub(super) fn look(house: &House, handle: &Handle, began: Instant, calls: usize) -> Look {
     Look {
         board: board(handle),
         recordings: recordings(house, handle),
         sip: house.address.to_string(),
         web: house.web.map_or_else(String::new, |web| format!("http://{web}")),
         since_ms: u64::try_from(clock::now().since(began).as_millis()).unwrap_or(u64::MAX),
+        calls,
     }
 }
 

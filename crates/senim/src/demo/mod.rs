@@ -142,7 +142,7 @@ fn perform(
         }
         stage.play(house, now + DRAW_EVERY, true)?;
         look::appeals(handle).into_iter().for_each(|a| stage.appeal(a));
-        screen.show(&look::look(house, handle, began), &hints)?;
+        screen.show(&look::look(house, handle, began, stage.tally.made), &hints)?;
     }
     stage.empty();
     settle(house, handle, &mut stage, &mut screen, began, &hints)?;
@@ -166,7 +166,7 @@ fn settle(
     let until = clock::now() + SETTLE_MAX;
     loop {
         stage.play(house, clock::now() + DRAW_EVERY, false)?;
-        let look = look::look(house, handle, began);
+        let look = look::look(house, handle, began, stage.tally.made);
         screen.show(&look, hints)?;
         let open = look.recordings.iter().any(|r| r.length_ms.is_none());
         if (is_empty(&look.board) && !open) || clock::now() >= until {
