@@ -116,7 +116,14 @@ fn said(message: &str, table: Option<&str>) -> String {
             };
             format!("unknown key {unknown:?}{in_table}{advice}")
         }
-        _ => message.lines().next().unwrap_or_default().to_owned(),
+        _ => {
+            let first = message.lines().next().unwrap_or_default();
+            // The machine's word for a number is none of the operator's.
+            let number = ["u8", "u16", "u32", "u64", "i32", "i64", "usize"]
+                .iter()
+                .find_map(|t| first.strip_suffix(&format!("expected {t}")));
+            number.map_or_else(|| first.to_owned(), |said| format!("{said}expected a whole number"))
+        }
     }
 }
 
