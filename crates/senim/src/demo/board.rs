@@ -19,8 +19,8 @@ pub(super) const RECORDINGS_MAX: usize = 3;
 pub(super) struct RecordingLine {
     /// `call-17`.
     pub(super) call: String,
-    /// Milliseconds; `None` while it goes on.
-    pub(super) length_ms: Option<u64>,
+    /// Milliseconds.
+    pub(super) length_ms: u64,
     /// The call's appeal, if it has one.
     pub(super) appeal: Option<String>,
     /// The file, within the folder of the recordings.
@@ -32,8 +32,10 @@ pub(super) struct RecordingLine {
 pub(super) struct Look {
     /// The line's own picture.
     pub(super) board: Board,
-    /// Last recordings, newest first.
+    /// Last closed recordings, newest first.
     pub(super) recordings: Vec<RecordingLine>,
+    /// A recording goes on.
+    pub(super) recording_now: bool,
     /// Where the line answers SIP.
     pub(super) sip: String,
     /// Where it answers HTTP.
@@ -110,7 +112,9 @@ fn consultant(c: &ConsultantRow, talk: Option<&TalkingRow>) -> String {
         // Writing to a string cannot fail.
         let _ = write!(languages, "{gap}{language}");
     }
-    let with = talk.map_or_else(String::new, |t| {
+    // His caller hears that he is being sent on to 1414.
+    let sends_on = if c.doing == Doing::Talking { "sends on".to_owned() } else { String::new() };
+    let with = talk.map_or(sends_on, |t| {
         let held = if t.on_hold { "  ON HOLD" } else { "" };
         let appeal = t.appeal.as_ref().map_or_else(String::new, |a| format!("  appeal {a}"));
         format!("{} {}{held}{appeal}", t.call, t.language)
@@ -134,7 +138,7 @@ fn doing(doing: &Doing) -> &str {
 }
 
 fn recording(r: &RecordingLine) -> String {
-    let length = r.length_ms.map_or_else(|| "now".to_owned(), clock);
+    let length = clock(r.length_ms);
     format!("{:<10} {length:>6}  {:<14} {}", r.call, r.appeal.as_deref().unwrap_or("-"), r.file)
 }
 
@@ -214,13 +218,14 @@ mod tests {
         };
         let file = RecordingLine {
             call: "call-3".into(),
-            length_ms: Some(12_300),
+            length_ms: 12_300,
             appeal: Some("2026-000002-3".into()),
             file: "ab/ab0123.srec".into(),
         };
         Look {
             board,
             recordings: vec![file],
+            recording_now: false,
             sip: "127.0.0.1:5060".into(),
             web: "http://x".into(),
             since_ms: 75_000,
@@ -253,7 +258,8 @@ mod tests {
             call-3       0:12  2026-000002-3  ab/ab0123.srec
 
 
-            calls 9  served 3  abandoned 1  to 1414 0  refused 0  appeals 0  recordings 0"#]].assert_eq(&lines.join("\n"));
+            calls 9  served 3  abandoned 1  to 1414 0  refused 0  appeals 0  recordings 0"#]]
+        .assert_eq(&lines.join("\n"));
         assert_eq!(lines.len(), 22);
         assert!(lines.iter().all(|l| l.chars().count() <= WIDTH));
         assert_eq!(draw(&Look::default()).len(), lines.len(), "the board does not jump");

@@ -75,7 +75,11 @@ impl Caller {
     /// The caller number `n`, counted from 0.
     pub(super) fn draw(n: usize, dice: &mut Entropy) -> Caller {
         let language = if dice.one_in(2) { Language::Kazakh } else { Language::Russian };
-        let wish = WISHES.get(n % WISHES.len()).copied().unwrap_or(Wish::Early);
+        let wish = match WISHES.get(n % WISHES.len()).copied() {
+            // Somebody without keys waits long in the menu: one of two dozen callers is enough.
+            Some(Wish::NoKeys) if n / WISHES.len() % 2 == 1 => Wish::Talk("2"),
+            wish => wish.unwrap_or(Wish::Early),
+        };
         Caller { language, wish }
     }
 
@@ -143,7 +147,8 @@ impl Talk {
         match dice.below(10) {
             // Saying the number takes its time, and consultants wait for it.
             0..5 => Talk { hold, keys: Some((at, "*20")), length: length + Duration::from_secs(8) },
-            5 => Talk { hold, keys: Some((at, "*14")), length: Duration::from_secs(60) },
+            // Time for the notice and for 1414 to ring; when nobody answers there he is still here.
+            5 => Talk { hold, keys: Some((at, "*14")), length: Duration::from_secs(26) },
             _ => Talk { hold, keys: None, length },
         }
     }

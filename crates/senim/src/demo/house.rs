@@ -70,7 +70,7 @@ impl House {
 }
 
 /// Beside the program's own working folder, or where it was built.
-fn shipped() -> PathBuf {
+pub(super) fn shipped() -> PathBuf {
     let here = PathBuf::from(CONFIG);
     if here.is_file() { here } else { Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(CONFIG) }
 }

@@ -114,6 +114,13 @@ pub(crate) fn run(args: &Args, common: &Common, world: &mut World<'_>) -> Result
     house.line.stop();
     writeln!(world.out, "{verdict}")?;
     writeln!(world.out, "data        {} (journal, sealed recordings, demo.log)", data.display())?;
+    let config = common.config.clone().unwrap_or_else(house::shipped);
+    writeln!(
+        world.out,
+        "look again  senim calls --config {} --set data.folder={}",
+        config.display(),
+        data.display()
+    )?;
     if verdict.wrong.is_empty() { Ok(()) } else { Err(Failure::Told) }
 }
 
@@ -168,8 +175,7 @@ fn settle(
         stage.play(house, clock::now() + DRAW_EVERY, false)?;
         let look = look::look(house, handle, began, stage.tally.made);
         screen.show(&look, hints)?;
-        let open = look.recordings.iter().any(|r| r.length_ms.is_none());
-        if (is_empty(&look.board) && !open) || clock::now() >= until {
+        if (is_empty(&look.board) && !look.recording_now) || clock::now() >= until {
             return Ok(());
         }
     }
@@ -183,8 +189,8 @@ fn is_empty(board: &Board) -> bool {
 fn hints(house: &House) -> Vec<String> {
     let guest = voices::GUEST;
     vec![
-        format!("your softphone: server {} user {guest} password {guest}; dial 111 to call,", house.address),
-        "*10 to take calls, *13 after a pause, *20 for an appeal, *14 to 1414. Ctrl-C ends".to_owned(),
+        format!("your softphone: server {}, user {guest}, password {guest}: dial 111,", house.address),
+        "or *10 to take calls, *13 after a pause, *20 appeal, *14 to 1414. Ctrl-C ends".to_owned(),
     ]
 }
 

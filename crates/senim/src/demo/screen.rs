@@ -51,7 +51,7 @@ impl<'a> Screen<'a> {
             lines.extend(hints.iter().cloned());
             // Each line clears what stood behind it: nothing flickers.
             write!(self.out, "\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\r\n"))?;
-        } else if self.looks % LOOKS_A_LINE == 0 {
+        } else if self.looks.is_multiple_of(LOOKS_A_LINE) {
             writeln!(self.out, "{}", board::progress(look))?;
         }
         self.looks = self.looks.wrapping_add(1);

@@ -21,6 +21,8 @@ const CALLERS_MAX: usize = 9;
 const SIGN_IN_MAX: Duration = Duration::from_secs(20);
 /// Time between two callers.
 const PAUSE_MS: (u32, u32) = (900, 3_600);
+/// A consultant who did not pick up comes back after so long.
+const BACK_AFTER: Duration = Duration::from_secs(5);
 /// Phones of the demo register for so long.
 const EXPIRES_S: u32 = 3_600;
 
@@ -30,11 +32,13 @@ enum Act {
     Answer,
     Decline,
     Hold(bool),
+    /// Back from a pause that the line made because he did not pick up.
+    Ready,
 }
 
 enum Role {
     Caller(Option<Caller>),
-    Consultant { account: Account, feature: bool, at_work: bool, plan: Option<Talk> },
+    Consultant { account: Account, feature: bool, at_work: bool, ignores: bool, plan: Option<Talk> },
     Centre { plan: Option<Talk> },
 }
 
@@ -106,8 +110,13 @@ impl Stage {
         for account in &house.accounts {
             let password = Some(Redacted::new(account.password.clone()));
             let language = account.language;
-            let role =
-                Role::Consultant { account: account.clone(), feature: false, at_work: false, plan: None };
+            let role = Role::Consultant {
+                account: account.clone(),
+                feature: false,
+                at_work: false,
+                ignores: false,
+                plan: None,
+            };
             let seat = seat(CONSULTANTS)?;
             let phone = stage.seat(house, seat, &account.login, password, role, language)?;
             stage.phones.with(phone, |p, now| p.register(EXPIRES_S, now));
@@ -248,6 +257,7 @@ impl Stage {
                 Act::Press(keys) => self.phones.with(phone, move |p, _| p.press(&keys)),
                 Act::HangUp => self.phones.with(phone, |p, now| p.hang_up(now)),
                 Act::Answer => self.phones.with(phone, |p, now| p.answer(now)),
+                Act::Ready => self.dial_code(phone, "*13"),
                 Act::Hold(yes) => self.phones.with(phone, move |p, now| p.hold(yes, now)),
                 Act::Decline => {
                     self.phones.with(phone, |p, now| p.decline(486, now));
@@ -286,13 +296,16 @@ impl Stage {
 
     /// As any consultant does it: by dialling the code.
     fn sign_in(&mut self, phone: PhoneId) {
-        if let Some(Player { role: Role::Consultant { feature, at_work: false, .. }, .. }) =
-            self.players.get_mut(&phone)
-        {
-            *feature = true;
-            self.phones.with(phone, |p, now| {
-                p.dial("*10", now);
-            });
+        let at_work = |p: &Player| matches!(p.role, Role::Consultant { at_work: true, .. });
+        if !self.players.get(&phone).is_some_and(at_work) {
+            self.dial_code(phone, "*10");
+        }
+    }
+
+    fn dial_code(&mut self, phone: PhoneId, code: &'static str) {
+        if let Some(Player { role: Role::Consultant { feature, .. }, .. }) = self.players.get_mut(&phone) {
+            // A phone that rings at this moment dials nothing.
+            *feature = self.phones.ask(phone, move |p, now| p.dial(code, now)).unwrap_or(false);
         }
     }
 
@@ -304,7 +317,11 @@ impl Stage {
             Role::Caller(_) => return,
         };
         match drawn {
-            Plan::Ignore => {}
+            Plan::Ignore => {
+                if let Role::Consultant { ignores, .. } = &mut player.role {
+                    *ignores = true;
+                }
+            }
             Plan::Decline(after) => self.plan(phone, after, Act::Decline),
             Plan::Answer(after, talk) => {
                 *slot = Some(talk);
@@ -356,9 +373,12 @@ impl Stage {
                     self.tally.ended += 1;
                 }
             }
-            Role::Consultant { feature, at_work, plan, .. } => {
+            Role::Consultant { feature, at_work, ignores, plan, .. } => {
                 *at_work |= core::mem::take(feature);
                 *plan = None;
+                if core::mem::take(ignores) {
+                    self.plan(phone, BACK_AFTER, Act::Ready);
+                }
             }
             Role::Centre { plan } => *plan = None,
         }
