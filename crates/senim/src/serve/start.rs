@@ -49,7 +49,9 @@ impl fmt::Display for StartFault {
             StartFault::Proof(lines) | StartFault::Seed(lines) => f.write_str(&lines.join("\n")),
             StartFault::Key(fault) => write!(f, "{fault}"),
             StartFault::Sip(fault) => write!(f, "{fault}"),
-            StartFault::Address(key, address, e) => write!(f, "{address}: {e}; write another address in {key}"),
+            StartFault::Address(key, address, e) => {
+                write!(f, "{address}: {e}; write another address in {key}")
+            }
             StartFault::System(what, e) => write!(f, "{what} cannot be started: {e}"),
             StartFault::NoRandomness => f.write_str("the operating system gives no random bytes"),
         }
@@ -185,16 +187,14 @@ fn media(
     entropy: &mut Entropy,
     arrivals: &Sender<Arrival>,
 ) -> Result<(MediaPool, Rings), StartFault> {
-    // Ports are opened call by call; an address that is not ours must not wait for the first caller to show.
-    std::net::UdpSocket::bind((plan.media_bind, 0))
-        .map_err(|e| StartFault::Address("[media] bind", plan.media_bind.to_string(), e))?;
     let workers = match plan.config.media.workers {
         0 => std::thread::available_parallelism().map_or(1, core::num::NonZero::get),
         n => usize::try_from(n).unwrap_or(1),
     };
     // Ports are opened call by call: an address that is not ours must not be found out by the first caller.
     if let Err(e) = std::net::UdpSocket::bind((plan.media_bind, 0)) {
-        let what = format!("no sound can be taken on {}: {e}; write an address of this machine", plan.media_bind);
+        let what =
+            format!("no sound can be taken on {}: {e}; write an address of this machine", plan.media_bind);
         return Err(StartFault::Proof(lines(&[plan.source.complain(&["media", "bind"], what)])));
     }
     let mut seed = [0; 32];
@@ -218,6 +218,9 @@ fn recorder(
     let key = master_key(plan, &Folder::new(&plan.recordings))?;
     let to = arrivals.clone();
     let told = move |report| {
+        if let RecordingReport::Failed { recording, why } = &report {
+            tracing::error!(%recording, "{why}; free or mend the disk: the call goes on, its sound waits in memory");
+        }
         let _ = to.send(Arrival::Recording(report));
     };
     RecordingThread::start(rings, &plan.recordings, key, entropy.fork(), clock::now, told)
