@@ -9,7 +9,7 @@ use broken_house::{House, PATIENCE, Raw, Street, status};
 use senim_audio::listen;
 use senim_phone::Event;
 use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// An offer of one format.
@@ -267,8 +267,12 @@ fn connections_with_rubbish_half_a_message_or_nothing_are_cut() {
         }
     }
     until_closed(endless, PATIENCE);
-    // An honest one beside them is answered and stays.
-    let mut honest = connect();
+    // The carrier's beside them is answered and stays.
+    let from = SocketAddr::new(house.callers_ip(), 0);
+    let honest = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    honest.bind(&from.into()).unwrap();
+    honest.connect(&house.sip().into()).unwrap();
+    let mut honest = TcpStream::from(honest);
     let ask = |n: u32| {
         format!(
             "OPTIONS sip:{ip} SIP/2.0\r\nVia: SIP/2.0/TCP {ip};branch=z9hG4bKo{n}\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\n\
@@ -284,7 +288,7 @@ fn connections_with_rubbish_half_a_message_or_nothing_are_cut() {
         assert!(part[..length].starts_with(b"SIP/2.0 200"), "{}", String::from_utf8_lossy(&part[..length]));
     };
     answers(1);
-    // 30 s without anything that can be answered.
+    // Not a byte for 30 s; half a message for 10 s.
     assert!(until_closed(silent, Duration::from_secs(45)).is_empty());
     until_closed(half, PATIENCE);
     answers(2);
