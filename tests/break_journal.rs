@@ -1,5 +1,7 @@
 //! A damaged disk: views are made again, a torn tail is cut and said, damage in the middle is refused by its place.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests
+
 mod broken_house;
 
 use broken_house::{House, Street};

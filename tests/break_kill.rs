@@ -1,5 +1,7 @@
 //! kill -9 at the worst moment: what was said is recorded and found, what was acknowledged is there, who worked works.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests
+
 mod broken_house;
 
 use broken_house::{House, Street};

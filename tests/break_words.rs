@@ -133,7 +133,7 @@ fn an_address_of_another_machine_is_named() {
     says(&house.refuses(), &["192.0.2.1:5060"]);
     let house = House::new();
     house.rewrite(&format!("bind = \"{}\"", house.line_ip()), "bind = \"192.0.2.1\"");
-    says(&house.refuses(), &["192.0.2.1", "[media] bind"]);
+    says(&house.refuses(), &["192.0.2.1", "senim.toml:8:", "address of this machine"]);
 }
 
 #[test]
