@@ -52,8 +52,8 @@ fn recordings(house: &House, handle: &Handle) -> (Vec<RecordingLine>, bool) {
     for call in &last_calls(handle) {
         for recording in call.recordings.iter().rev() {
             match handle.views().recording(*recording).ok().flatten() {
-                Some(RecordingRow { length_ms: Some(ms), .. }) => {
-                    lines.push(line(house, call, *recording, ms))
+                Some(RecordingRow { length_ms: Some(ms), began, .. }) => {
+                    lines.push((began.plus(Duration::from_millis(ms)), line(house, call, *recording, ms)));
                 }
                 Some(row) => now |= row.failed.is_none(),
                 None => {}
