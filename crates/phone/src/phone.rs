@@ -113,6 +113,7 @@ impl Phone {
             realm: config.host.clone(),
             advertised: Vec::new(),
             trunks: vec![TrunkSource { name: "line".into(), sources: vec![IpNet { addr: line, prefix }] }],
+            digest: Vec::new(),
             accept_users: false,
         };
         let endpoint = Endpoint::new(settings, entropy.fork());

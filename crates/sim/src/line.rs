@@ -141,6 +141,7 @@ impl LineConfig {
                 source("carrier", IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), 16),
                 source("ucc", CENTRE, 32),
             ],
+            digest: Vec::new(),
             accept_users: true,
         }
     }

@@ -72,6 +72,8 @@ impl fmt::Debug for Verdict {
 #[derive(Clone)]
 pub struct Guard {
     realm: String,
+    /// What is offered, in this order; an answer in another algorithm is a wrong answer.
+    offered: Vec<Algorithm>,
     key: [u8; 32],
     entropy: Entropy,
     accounts: BTreeMap<String, Secrets>,
@@ -140,6 +142,7 @@ impl Guard {
         let nobody = Secrets { ha1_md5: entropy.token(32), ha1_sha256: entropy.token(64) };
         Guard {
             realm: realm.to_owned(),
+            offered: Algorithm::OFFERED.to_vec(),
             key,
             entropy,
             accounts: BTreeMap::new(),
@@ -154,6 +157,12 @@ impl Guard {
     /// The realm.
     pub fn realm(&self) -> &str {
         &self.realm
+    }
+
+    /// Offers these algorithms only, in this order, from the next challenge on. Phones that know MD5 alone may give
+    /// up at the sight of another. None at all is taken for all of them.
+    pub fn offer(&mut self, algorithms: &[Algorithm]) {
+        self.offered = if algorithms.is_empty() { Algorithm::OFFERED.to_vec() } else { algorithms.to_vec() };
     }
 
     /// Adds an account or changes its secrets.
@@ -207,7 +216,7 @@ impl Guard {
     fn is_right(&self, request: &Message, words: &DigestWords, user: &str) -> bool {
         let StartLine::Request { method, uri } = request.start() else { return false };
         let read = || {
-            let algorithm = Algorithm::named(words.get("algorithm"))?;
+            let algorithm = Algorithm::named(words.get("algorithm")).filter(|a| self.offered.contains(a))?;
             words.get("qop").filter(|qop| qop.eq_ignore_ascii_case("auth"))?;
             let cnonce = words.get("cnonce").filter(|c| !c.is_empty() && c.len() <= WORD_MAX)?;
             let theirs = words.get("uri").filter(|theirs| names_same(theirs, uri))?;
@@ -233,7 +242,7 @@ impl Guard {
             );
             ("WWW-Authenticate", value)
         };
-        Verdict::Challenge { headers: Algorithm::OFFERED.into_iter().map(header).collect() }
+        Verdict::Challenge { headers: self.offered.iter().copied().map(header).collect() }
     }
 
     /// A nonce that this guard gave to this source, whatever its age.

@@ -16,7 +16,7 @@ pub mod message;
 pub mod registrar;
 mod transaction;
 
-pub use digest::{Credentials, Secrets};
+pub use digest::{Algorithm, Credentials, Secrets};
 pub use endpoint::{
     Counts, Ending, Endpoint, Event, Fault, Input, Invitation, Origin, Outgoing, Output, Reason, Refusal,
     Rejection, RequestId, SESSIONS_MAX, STREAMS_MAX, SessionId, Settings, TrunkSource,

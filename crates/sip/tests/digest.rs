@@ -280,3 +280,27 @@ fn md5_answer(nonce: &str, nc: u32) -> String {
     let ha2 = hex(format!("REGISTER:{URI}"));
     hex(format!("{ha1}:{nonce}:{nc:08x}:c:auth:{ha2}"))
 }
+
+/// FEATURES D2: a line may offer MD5 alone, for phones that give up at the sight of another algorithm; and what is not
+/// offered is not taken.
+#[test]
+fn only_what_is_offered_is_taken() {
+    use senim_sip::Algorithm;
+    let mut guard = Guard::new(REALM, Entropy::from_seed(5));
+    guard.set_account("aigul", Secrets::from_password("aigul", REALM, "right"));
+    let now = Instant::from_secs(5);
+    let Verdict::Challenge { headers } = guard.check(&request(None), ip(1), now) else {
+        panic!("no challenge")
+    };
+    assert_eq!(headers.len(), 2);
+    // An answer in SHA-256, the stronger of the two, is right as long as it is offered.
+    let both = challenge(&Verdict::Challenge { headers }, |_| true);
+    let (_, sha) = credentials("aigul", "right").answer(&both, &Method::Register, URI, "cn").unwrap();
+    guard.offer(&[Algorithm::Md5]);
+    let verdict = guard.check(&request(Some(&sha)), ip(1), now);
+    let Verdict::Challenge { headers } = &verdict else { panic!("{verdict:?}") };
+    assert!(matches!(headers.as_slice(), [(_, only)] if only.contains("algorithm=MD5")));
+    let md5 = challenge(&verdict, |_| true);
+    let (_, answer) = credentials("aigul", "right").answer(&md5, &Method::Register, URI, "cn").unwrap();
+    assert!(matches!(guard.check(&request(Some(&answer)), ip(1), now), Verdict::Authenticated(_)));
+}

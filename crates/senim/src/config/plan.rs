@@ -6,7 +6,7 @@ use super::tables::{Config, Trunk};
 use core::time::Duration;
 use senim_base::Redacted;
 use senim_queue::QueueSettings;
-use senim_sip::{Credentials, Transport};
+use senim_sip::{Algorithm, Credentials, Transport};
 use senim_switch::{Destination, NumberRule};
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,6 +44,8 @@ pub struct Plan {
     pub udp: Vec<SocketAddr>,
     /// Connections are taken here.
     pub tcp: Vec<SocketAddr>,
+    /// Password algorithms offered to softphones.
+    pub digest: Vec<Algorithm>,
     /// What Via and Contact say, with the port if one was given.
     pub advertised: Option<(IpAddr, Option<u16>)>,
     /// Sound packets are taken here.
@@ -124,6 +126,7 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
     if config.sip.realm.is_empty() || config.sip.realm.chars().any(|c| c.is_control() || c == '"') {
         b.say(&["sip", "realm"], "a realm is a word, as in realm = \"senim\"");
     }
+    let digest = b.digest(&config.sip.digest);
     let ports = b.ports(&config.media.ports);
     let offset = config.line.utc_offset_minutes;
     if !(-720..=840).contains(&offset) {
@@ -178,6 +181,7 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
         seed,
         udp,
         tcp,
+        digest,
         advertised,
         media_bind,
         media_address,
@@ -268,6 +272,21 @@ impl Builder<'_> {
             return Some((socket.ip(), Some(socket.port())));
         }
         self.parse(&path, text, "an address, as in 192.0.2.1, or address:port").map(|ip| (ip, None))
+    }
+
+    fn digest(&mut self, names: &[String]) -> Vec<Algorithm> {
+        let known =
+            |name: &String| Algorithm::OFFERED.into_iter().find(|a| a.name().eq_ignore_ascii_case(name));
+        if names.is_empty() {
+            self.say(&["sip", "digest"], "no softphone could register; write [\"SHA-256\", \"MD5\"]");
+        }
+        for name in names.iter().filter(|n| known(n).is_none()) {
+            self.say(
+                &["sip", "digest"],
+                format!("{name:?} is not offered here; write \"SHA-256\" or \"MD5\""),
+            );
+        }
+        names.iter().filter_map(known).collect()
     }
 
     fn ports(&mut self, text: &str) -> Option<(u16, u16)> {

@@ -69,6 +69,8 @@ pub struct Sip {
     pub advertised: String,
     /// What User-Agent and Server say.
     pub user_agent: String,
+    /// Password algorithms offered to softphones, the first first: SHA-256, MD5.
+    pub digest: Vec<String>,
 }
 
 /// `[media]`.
@@ -206,6 +208,7 @@ impl Default for Sip {
             realm: "senim".into(),
             advertised: String::new(),
             user_agent: "Senim".into(),
+            digest: vec!["SHA-256".into(), "MD5".into()],
         }
     }
 }

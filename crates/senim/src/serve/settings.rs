@@ -89,6 +89,7 @@ pub fn sip(plan: &Plan, local: &[(Transport, SocketAddr)]) -> senim_sip::Setting
         realm: plan.config.sip.realm.clone(),
         advertised,
         trunks,
+        digest: plan.digest.clone(),
         accept_users: true,
     }
 }

@@ -93,8 +93,10 @@ impl Endpoint {
     pub fn new(settings: Settings, mut entropy: Entropy) -> Endpoint {
         let mut secret = [0; 32];
         entropy.fill(&mut secret);
+        let mut guard = Guard::new(&settings.realm, entropy.fork());
+        guard.offer(&settings.digest);
         Endpoint {
-            guard: Guard::new(&settings.realm, entropy.fork()),
+            guard,
             settings,
             entropy,
             secret,

@@ -1,6 +1,6 @@
 //! The words of the endpoint's door: what goes in, what comes out, what the operator sets.
 
-use crate::{Authenticated, Cause, Credentials, Flow, IpNet, Message, Transport};
+use crate::{Algorithm, Authenticated, Cause, Credentials, Flow, IpNet, Message, Transport};
 use core::fmt;
 use senim_base::Redacted;
 use std::net::SocketAddr;
@@ -48,6 +48,8 @@ pub struct Settings {
     pub advertised: Vec<(Transport, SocketAddr)>,
     /// Who may bring calls without a password.
     pub trunks: Vec<TrunkSource>,
+    /// Digest algorithms offered to users, the first first; none: all that we know, the stronger first.
+    pub digest: Vec<Algorithm>,
     /// Whether users with passwords may register and call. Otherwise strangers get 403.
     pub accept_users: bool,
 }

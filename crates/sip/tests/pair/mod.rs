@@ -94,6 +94,7 @@ pub fn settings(trunk_ip: Option<&str>) -> Settings {
         realm: "senim.example".into(),
         advertised: Vec::new(),
         trunks,
+        digest: Vec::new(),
         accept_users: true,
     }
 }
