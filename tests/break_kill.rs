@@ -125,3 +125,56 @@ fn register(house: &House) -> Option<String> {
     let done = house.senim("appeal register --call call-1");
     done.ok.then(|| done.out.trim().to_owned())
 }
+
+/// FEATURES E1 begun: killed at every step of a call, the line starts again, knows how the call ended, and takes the
+/// next one.
+#[test]
+fn a_kill_at_any_step_of_a_call_is_survived() {
+    let house = House::new();
+    let mut line = house.start();
+    let street = Street::new(&house);
+    let aigul = street.consultant("aigul", 1_100.0);
+    house.ok("duty aigul in");
+    for step in 0..6 {
+        let caller = street.caller("+77012345678", 700.0);
+        street.dial(caller, "queue");
+        if step > 0 {
+            street.until(caller, Event::Answered);
+        }
+        if step > 1 {
+            street.until(aigul, Event::Incoming);
+        }
+        if step > 2 {
+            street.phones.with(aigul, |p, now| p.answer(now));
+            street.until(aigul, Event::Answered);
+        }
+        if step > 3 {
+            house.ok("appeal register --consultant aigul");
+        }
+        if step > 4 {
+            street.phones.with(caller, |p, now| p.hang_up(now));
+        }
+        let said = line.kill();
+        assert!(!said.contains("panicked"), "{said}");
+        // Whatever the phones still believe in is over.
+        for phone in [caller, aigul] {
+            street.phones.with(phone, |p, now| p.hang_up(now));
+        }
+        line = house.start();
+        let calls = house.json("calls --json");
+        for call in calls.as_array().unwrap() {
+            assert!(
+                !call["cause"].is_null() || !call["refused"].is_null(),
+                "step {step}: {call} is still live"
+            );
+        }
+        house.ok("recordings verify");
+        street.phones.with(aigul, |p, now| p.register(600, now));
+        street.until(aigul, Event::Registered);
+    }
+    let recordings = fs::read_dir(house.path("data/recordings")).unwrap().count();
+    assert!(recordings > 0);
+    let caller = street.caller("+77012345678", 700.0);
+    street.talk(caller, aigul);
+    street.hang_up(caller);
+}
