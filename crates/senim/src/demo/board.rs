@@ -145,8 +145,8 @@ fn recording(r: &RecordingLine) -> String {
 fn totals(look: &Look) -> String {
     let t = &look.board.totals;
     format!(
-        "calls {}  served {}  abandoned {}  to 1414 {}  refused {}  appeals {}  recordings {}",
-        look.calls, t.served, t.abandoned, t.forwarded, t.refused, t.appeals, t.recordings
+        "calls {}  served {}  abandoned {}  to 1414 {}  appeals {}  recordings {}  refused {}",
+        look.calls, t.served, t.abandoned, t.forwarded, t.appeals, t.recordings, t.refused
     )
 }
 
@@ -258,7 +258,7 @@ mod tests {
             call-3       0:12  2026-000002-3  ab/ab0123.srec
 
 
-            calls 9  served 3  abandoned 1  to 1414 0  refused 0  appeals 0  recordings 0"#]]
+            calls 9  served 3  abandoned 1  to 1414 0  appeals 0  recordings 0  refused 0"#]]
         .assert_eq(&lines.join("\n"));
         assert_eq!(lines.len(), 22);
         assert!(lines.iter().all(|l| l.chars().count() <= WIDTH));
@@ -267,6 +267,6 @@ mod tests {
 
     #[test]
     fn a_line_of_progress_says_the_same_shortly() {
-        expect![" 1:15  menu 1  waiting 6  talking 1  1414 0  |  calls 9  served 3  abandoned 1  to 1414 0  refused 0  appeals 0  recordings 0"].assert_eq(&progress(&look()));
+        expect![" 1:15  menu 1  waiting 6  talking 1  1414 0  |  calls 9  served 3  abandoned 1  to 1414 0  appeals 0  recordings 0  refused 0"].assert_eq(&progress(&look()));
     }
 }
