@@ -29,7 +29,7 @@ fn invite(raw: &mut Raw, house: &House, dialled: &str, format: &str) -> String {
     raw.ask("INVITE", &format!("sip:{dialled}@{}", house.line_ip()), "+77010001122", SDP, &body)
 }
 
-/// FEATURES T1 begun: each refusal has its own status, and none of them is a silence.
+/// FEATURES T6: each refusal has its own status, and strangers are let in nowhere.
 #[test]
 fn calls_that_cannot_be_answered_are_refused_with_their_status() {
     let house = House::new();
@@ -89,7 +89,7 @@ fn without_chance(response: &str, user: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// FEATURES S5 begun: nobody learns from the line who works there.
+/// FEATURES S6 begun: nobody learns from the line who works there.
 #[test]
 fn a_wrong_password_and_an_unknown_user_look_the_same() {
     let house = House::new();
@@ -110,6 +110,33 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
         answers.push((without_chance(&challenge, user), without_chance(&refused, user)));
     }
     assert_eq!(answers[0], answers[1]);
+}
+
+/// FEATURES S6 begun: whoever guesses is sent away, whether the user exists or not; the consultant himself, elsewhere,
+/// notices nothing.
+#[test]
+fn a_guesser_is_sent_away_and_locks_nobody_out() {
+    let house = House::new();
+    let _line = house.start();
+    let tries = ["aigul", "nobod"].map(|user| {
+        let mut raw = Raw::new(house.strangers_ip(), house.sip());
+        let uri = format!("sip:{}", house.line_ip());
+        let mut guess = |n: u32| {
+            let challenge = raw.ask("REGISTER", &uri, user, "", "");
+            let nonce = challenge.split("nonce=\"").nth(1)?.split('"').next()?;
+            let wrong = format!(
+                "Authorization: Digest username=\"{user}\", realm=\"senim\", nonce=\"{nonce}\", uri=\"{uri}\", \
+                 response=\"{n:032x}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"x\"\r\n"
+            );
+            Some(status(&raw.ask("REGISTER", &uri, user, &wrong, "")))
+        };
+        (0..15).map(|n| guess(n).unwrap_or(0)).collect::<Vec<_>>()
+    });
+    assert_eq!(tries[0], tries[1]);
+    assert_eq!(tries[0].first(), Some(&401));
+    assert_eq!(tries[0].last(), Some(&403));
+    let street = Street::new(&house);
+    street.consultant("aigul", 1_100.0);
 }
 
 /// A small generator: the same rubbish in every run.
@@ -150,7 +177,7 @@ impl Chance {
     }
 }
 
-/// FEATURES S6 begun: ten thousand datagrams of rubbish, from strangers and from the carrier, and the line answers.
+/// FEATURES S8 begun: ten thousand datagrams of rubbish, from strangers and from the carrier, and the line answers.
 #[test]
 fn rubbish_is_borne_and_the_next_call_is_answered() {
     let house = House::new();
@@ -190,7 +217,7 @@ fn rubbish_is_borne_and_the_next_call_is_answered() {
     assert!(log.len() < 200_000, "rubbish fills {} bytes of log", log.len());
 }
 
-/// FEATURES M1 begun: sound from elsewhere is not heard, and does not take the call away.
+/// FEATURES T12: sound from elsewhere is not heard, and does not take the call away.
 #[test]
 fn strangers_cannot_speak_into_a_call() {
     let house = House::new();
@@ -248,7 +275,7 @@ fn until_closed(mut stream: TcpStream, patience: Duration) -> Vec<u8> {
     }
 }
 
-/// FEATURES S6 begun: a connection must earn its place.
+/// FEATURES S8 begun: a connection must earn its place.
 #[test]
 fn connections_with_rubbish_half_a_message_or_nothing_are_cut() {
     let house = House::new();
