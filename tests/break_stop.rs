@@ -5,7 +5,7 @@ mod broken_house;
 use broken_house::{House, Raw, Street, eventually, status};
 use senim_phone::Event;
 
-/// FEATURES E2 begun.
+/// Whoever talks is left to talk; whoever comes is told to go elsewhere.
 #[test]
 fn a_stopping_line_takes_no_new_calls_and_lets_the_live_one_end() {
     let house = House::new();
@@ -37,7 +37,7 @@ fn a_stopping_line_takes_no_new_calls_and_lets_the_live_one_end() {
     house.ok("recordings verify");
 }
 
-/// FEATURES E2 begun: whoever talks longer than the grace period is told goodbye, not dropped.
+/// Whoever talks is left to talk; whoever comes is told to go elsewhere. whoever talks longer than the grace period is told goodbye, not dropped.
 #[test]
 fn after_the_grace_period_live_calls_are_ended_and_recordings_closed() {
     let house = House::new();

@@ -24,7 +24,7 @@ fn get(house: &House, path: &str, token: Option<&str>) -> String {
     ask(house, format!("GET {path} HTTP/1.1\r\nHost: x\r\n{token}Connection: close\r\n\r\n").as_bytes())
 }
 
-/// FEATURES S5 begun: without the token there are no calls to see, and a wrong one looks like none.
+/// FEATURES S1 begun: without the token there are no calls to see, and a wrong one looks like none.
 #[test]
 fn the_api_is_closed_without_its_token() {
     let house = House::new();
