@@ -11,8 +11,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Where config/bench has the line.
-const LINE: &str = "127.0.0.1:5060";
+/// Where the measured line answers: not where a line of everyday use would be in the way.
+const LINE: &str = "127.0.0.1:5961";
 /// First port of the bare process.
 const BARE: &str = "127.0.0.1:30000";
 /// The core of the line or of the bare process, and that of the load.
@@ -34,6 +34,8 @@ struct Options {
     calls: u32,
     seconds: u32,
     hold: bool,
+    /// Measure the release build that is there.
+    built: bool,
 }
 
 /// Runs all and prints the table.
@@ -52,7 +54,7 @@ pub(crate) fn verb(root: &Path, args: &[&str]) -> ExitCode {
 }
 
 fn options(args: &[&str]) -> Result<Options, String> {
-    let mut options = Options { calls: 100, seconds: 20, hold: false };
+    let mut options = Options { calls: 100, seconds: 20, hold: false, built: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let mut number = || {
@@ -64,14 +66,19 @@ fn options(args: &[&str]) -> Result<Options, String> {
             "--calls" => options.calls = number()?,
             "--seconds" => options.seconds = number()?,
             "--hold" => options.hold = true,
-            other => return Err(format!("unknown {other}; known are --calls N, --seconds S, --hold")),
+            "--built" => options.built = true,
+            other => {
+                return Err(format!("unknown {other}; known are --calls N, --seconds S, --hold, --built"));
+            }
         }
     }
     Ok(options)
 }
 
 fn bench(root: &Path, options: &Options) -> Result<String, String> {
-    build(root)?;
+    if !options.built {
+        build(root)?;
+    }
     let bins = Bins { folder: root.join("target/release"), root: root.to_owned() };
     let mut table = Table::default();
     let (calls, seconds) = (options.calls, options.seconds);
@@ -194,15 +201,11 @@ impl Bins {
     fn load(&self, work: &str, pid: u32, seconds: u32, more: &[&str]) -> Result<Value, String> {
         eprintln!("bench: {work} {}", more.join(" "));
         let mut command = self.pinned(LOAD_CORE, "senim-load");
-        command.args([
-            "--work",
-            work,
-            "--json",
-            "--pid",
-            &pid.to_string(),
-            "--seconds",
-            &seconds.to_string(),
-        ]);
+        let (pid, seconds) = (pid.to_string(), seconds.to_string());
+        command.args(["--work", work, "--json", "--pid", &pid, "--seconds", &seconds]);
+        if !more.contains(&"--target") {
+            command.args(["--target", LINE]);
+        }
         let output = command
             .args(more)
             .stderr(Stdio::inherit())
@@ -213,6 +216,10 @@ impl Bins {
         report["held"] = Value::Bool(output.status.success());
         let (held, own) = (output.status.success(), at(&report, "/own_cpu_per_cent"));
         eprintln!("bench:   holds: {held}; failed {}; load at {own:.0} % of its core", report["failed"]);
+        let refusals = report["each"].as_array().into_iter().flatten();
+        if let Some(status) = refusals.filter_map(|call| call["refused"].as_u64()).next() {
+            eprintln!("bench:   a call was refused with {status}");
+        }
         Ok(report)
     }
 
@@ -226,6 +233,8 @@ impl Bins {
         let mut command = self.pinned(LINE_CORE, "senim");
         command.args(["serve", "--config"]).arg(self.root.join("config/bench/senim.toml"));
         command.arg("--set").arg(format!("data.folder={}", data.display()));
+        command.arg("--set").arg(format!("sip.udp=[\"{LINE}\"]"));
+        command.args(["--set", "sip.tcp=[]", "--set", "web.listen="]);
         Line::spawn(command, "answers OPTIONS")
     }
 }
@@ -243,7 +252,7 @@ impl Line {
         let begun = Instant::now();
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .spawn()
             .map_err(|why| format!("cannot run taskset (package util-linux): {why}"))?;
         let ready = match (until, child.stdout.take()) {
@@ -253,7 +262,7 @@ impl Line {
                 std::thread::spawn(move || {
                     out.map(|out| io::copy(&mut BufReader::new(out), &mut io::sink()))
                 });
-                answers(begun)?
+                answers(&mut child, begun)?
             }
         };
         let line = Line { child, answered: begun.elapsed() };
@@ -279,8 +288,8 @@ impl Drop for Line {
     }
 }
 
-/// Asks OPTIONS until somebody answers.
-fn answers(begun: Instant) -> Result<bool, String> {
+/// Asks OPTIONS until the line answers or is gone.
+fn answers(child: &mut Child, begun: Instant) -> Result<bool, String> {
     let socket = UdpSocket::bind("127.0.0.4:0").map_err(|why| format!("cannot open a socket: {why}"))?;
     let _at_most = socket.set_read_timeout(Some(Duration::from_millis(2)));
     let me = socket.local_addr().map_err(|why| why.to_string())?;
@@ -296,7 +305,7 @@ fn answers(begun: Instant) -> Result<bool, String> {
         if socket.recv(&mut buffer).is_ok() {
             return Ok(true);
         }
-        if begun.elapsed() > START_MAX {
+        if begun.elapsed() > START_MAX || child.try_wait().is_ok_and(|gone| gone.is_some()) {
             break;
         }
     }

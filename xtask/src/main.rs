@@ -17,9 +17,10 @@ cargo xtask VERB
                   --quick leaves installing and lints out
   sim [--days N] [--first SEED] [--calls N] [--bad N]
                   virtual days by the thousand, one seed each: every caller in one final state
-  bench [--calls N] [--seconds S] [--hold]
+  bench [--calls N] [--seconds S] [--hold] [--built]
                   the line's figures beside the bare machine's and the goals; --hold seeks
-                  how much one core holds (about ten minutes)
+                  how much one core holds (about ten minutes); --built takes the release
+                  build that is there
   prompts [--only NAME] [--check]
                   speak the texts of ivr-scripts/prompts that have no sound yet or changed;
                   --check only proves that none is missing or stale

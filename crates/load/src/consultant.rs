@@ -14,12 +14,19 @@ const EXPIRES_S: &str = "3600";
 /// REGISTER requests a second while softphones come up, so that none is lost at the door.
 const CLOCK_IN_A_SECOND: u64 = 500;
 
+/// A nonce may go stale on its way, so a challenge may follow an answer; more in a row is a wrong password.
+const CHALLENGES_MAX: u32 = 3;
+
 /// A softphone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Consultant {
     pub(crate) leg: Option<usize>,
     pub(crate) registered: bool,
+    /// Not to be asked again: refused.
+    refused: bool,
     cseq: u32,
+    /// Challenges since the first REGISTER of this round.
+    challenges: u32,
     /// When the first REGISTER of this round left.
     begun: u64,
     /// REGISTER, or the answer to an INVITE until its ACK.
@@ -50,16 +57,17 @@ impl Engine {
     }
 
     pub(crate) fn all_registered(&self) -> bool {
-        self.consultants.iter().all(|consultant| consultant.registered)
+        self.consultants.iter().all(|consultant| consultant.registered || consultant.refused)
     }
 
     fn ask_to_register(&mut self, index: usize, challenge: Option<&Message>, now: u64) {
         let (me, line) = (self.address(Side::Consultants), self.args.target);
         let Some(consultant) = self.consultants.get_mut(index) else { return };
         consultant.cseq += 1;
+        consultant.challenges += 1;
         let cseq = consultant.cseq;
         if challenge.is_none() {
-            consultant.begun = now;
+            (consultant.begun, consultant.challenges) = (now, 0);
             self.tally.tried += 1;
         }
         let login = words::login(index);
@@ -101,7 +109,7 @@ impl Engine {
     pub(crate) fn consultant_again(&mut self, index: usize, now: u64) {
         let Some(consultant) = self.consultants.get_mut(index) else { return };
         let Some(pending) = &mut consultant.pending else {
-            if !consultant.registered {
+            if !consultant.registered && !consultant.refused {
                 self.ask_to_register(index, None, now);
             }
             return;
@@ -116,6 +124,7 @@ impl Engine {
             Turn::GiveUp => {
                 consultant.pending = None;
                 if !consultant.registered {
+                    consultant.refused = true;
                     self.tally.failed += 1;
                 }
             }
@@ -140,8 +149,9 @@ impl Engine {
         }
         match status {
             100..=199 => {}
-            // Twice is a wrong password, but for a nonce that went stale.
-            401 | 407 => self.ask_to_register(index, Some(message), now),
+            401 | 407 if consultant.challenges < CHALLENGES_MAX => {
+                self.ask_to_register(index, Some(message), now);
+            }
             200..=299 => {
                 let took = now.saturating_sub(consultant.begun);
                 consultant.registered = true;
@@ -150,7 +160,7 @@ impl Engine {
             _ => {
                 self.tally.failed += 1;
                 self.tally.refused_503 += u64::from(status == 503);
-                consultant.pending = None;
+                (consultant.pending, consultant.refused) = (None, true);
             }
         }
     }

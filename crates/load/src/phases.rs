@@ -168,9 +168,10 @@ impl Engine {
     /// What never came to its end has failed.
     fn count_failures(&mut self) {
         let bridged = self.work.is_bridged();
-        for call in &mut self.calls {
+        let bare = matches!(self.work, Work::BareRelay | Work::BarePlay);
+        for call in self.calls.iter_mut().filter(|call| !bare && call.refused.is_none()) {
             let unheard = bridged && call.set_up_ns.is_some() && !call.through;
-            if call.state == State::Inviting || unheard {
+            if call.set_up_ns.is_none() || unheard {
                 call.refused = Some(408);
                 self.tally.failed += 1;
             }
