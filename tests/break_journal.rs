@@ -111,3 +111,39 @@ fn a_flipped_byte_is_refused_by_file_and_place() {
     }
     assert_eq!(fs::read(&journal).unwrap(), bytes, "nothing was changed");
 }
+
+/// FEATURES R14 begun: a lost key is never replaced beside recordings that only it opens.
+#[test]
+fn a_lost_key_is_refused_and_not_replaced() {
+    let house = lived_in();
+    let key = house.path("data/master.key");
+    fs::rename(&key, house.path("kept.key")).unwrap();
+    let said = house.refuses();
+    assert!(said.contains("master.key"), "{said}");
+    assert!(!key.exists());
+    fs::rename(house.path("kept.key"), &key).unwrap();
+    drop(house.start());
+    house.ok("recordings verify");
+}
+
+/// FEATURES R13 begun: a recording that was changed is found, named, and the line goes on.
+#[test]
+fn a_changed_recording_is_found_by_verify() {
+    let house = lived_in();
+    house.ok("recordings verify");
+    let folders = fs::read_dir(house.path("data/recordings")).unwrap().map(|f| f.unwrap().path());
+    let folder = folders
+        .filter(|p| p.is_dir())
+        .find(|p| fs::read_dir(p).is_ok_and(|mut d| d.next().is_some()))
+        .unwrap();
+    let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let done = house.senim("recordings verify");
+    assert!(!done.ok, "{done:?}");
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(format!("{}{}", done.out, done.err).contains(&name), "{done:?}");
+    drop(house.start());
+}
