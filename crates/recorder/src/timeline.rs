@@ -23,9 +23,9 @@ const REORDER: i64 = 1_000 * PER_MS;
 /// Frames after which the sender's clock is judged anew.
 const WINDOW: u32 = 100;
 /// Samples by which a sender's clock may be off before it is followed.
-const DRIFT_FREE: i64 = 5 * PER_MS;
-/// Samples of correction in one window, at most: 0.3 %.
-const DRIFT_STEP_MAX: i64 = 50;
+const DRIFT_FREE: i64 = 30 * PER_MS;
+/// Samples of correction in one window, at most: 0.05 %, so that no pitch is bent.
+const DRIFT_STEP_MAX: i64 = 8;
 /// Samples cut from a frame that lies too far ahead of its arrival (1 % of 20 ms).
 const AHEAD_STEP: i64 = 2;
 /// Frames remembered, to know a frame that comes twice.
