@@ -1,0 +1,119 @@
+//! SIPp: a trunk's gateway that calls, and another centre that is called.
+
+use super::sound::{Ear, capture};
+use super::{CARRIER, House, Kept, wait};
+use std::fs;
+use std::process::{Command, Stdio};
+
+/// SIPp binds its media port and sends captures from wherever its SDP says; the ear sits there.
+const BESIDE: u16 = 4;
+
+/// A running scenario.
+pub(crate) struct Sipp {
+    process: Kept,
+    errors: std::path::PathBuf,
+    pub(crate) ear: Ear,
+}
+
+impl Sipp {
+    /// Calls a number from the carrier's address, presses keys one after the other, then sounds a tone until the line
+    /// hangs up. `transport` is SIPp's: u1 or t1.
+    pub(crate) fn call(house: &House, number: &str, keys: &str, hz: f32, transport: &str) -> Sipp {
+        let sound = house.file("caller.pcap");
+        capture(&sound, keys, hz, 30);
+        let play = action(&format!("play_pcap_audio=\"{}\"", sound.display()));
+        let scenario = CALL.replace("{PLAY}", &play);
+        Sipp::run(house, "caller", &scenario, CARRIER, house.port(80), &["-s", number, "-t", transport])
+    }
+
+    /// Waits for one call at the other centre's address and does as the scenario says.
+    pub(crate) fn centre(house: &House, scenario: &str) -> Sipp {
+        Sipp::run(house, "centre", scenario, "127.0.0.3", house.port(90), &[])
+    }
+
+    fn run(house: &House, name: &str, scenario: &str, address: &str, port: u16, more: &[&str]) -> Sipp {
+        let media = port + 2;
+        let ear = Ear::at(address, media + BESIDE);
+        let file = house.file(&format!("{name}.xml"));
+        fs::write(&file, scenario.replace("{BESIDE}", &BESIDE.to_string())).unwrap();
+        let errors = house.file(&format!("{name}.err"));
+        let mut command = Command::new("sipp");
+        command.arg(format!("127.0.0.1:{}", house.sip())).arg("-sf").arg(&file).args(more);
+        command.args(["-i", address, "-mi", address, "-p", &port.to_string(), "-mp", &media.to_string()]);
+        command.args(["-m", "1", "-nostdin", "-timeout", "38", "-timeout_error", "-trace_err"]);
+        command.args(["-trace_msg", "-message_file"]).arg(house.file(&format!("{name}.msg")));
+        command.arg("-error_file").arg(&errors);
+        command
+            .current_dir(house.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Sipp { process: Kept::start(&mut command, "sip-tester"), errors, ear }
+    }
+
+    /// Waits until the scenario has been played to its end, as it was written.
+    pub(crate) fn done(mut self) -> Vec<i16> {
+        let well = wait("SIPp comes to its end", || self.process.ended());
+        assert!(well, "SIPp: {}", fs::read_to_string(&self.errors).unwrap_or_default());
+        self.ear.heard()
+    }
+}
+
+fn action(what: &str) -> String {
+    format!("<nop><action><exec {what}/></action></nop>")
+}
+
+const CALL: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="caller">
+<send retrans="500"><![CDATA[
+INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:87017654321@[local_ip]:[local_port]>;tag=[pid]SIPp[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>
+Call-ID: [call_id]
+CSeq: 1 INVITE
+Contact: <sip:gateway@[local_ip]:[local_port];transport=[transport]>
+Max-Forwards: 70
+Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=gateway 1 1 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [media_port+{BESIDE}] RTP/AVP 8 101
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-15
+a=ptime:20
+]]></send>
+<recv response="100" optional="true"/>
+<recv response="180" optional="true"/>
+<recv response="183" optional="true"/>
+<recv response="200" rrs="true"/>
+<send><![CDATA[
+ACK [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:87017654321@[local_ip]:[local_port]>;tag=[pid]SIPp[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
+Call-ID: [call_id]
+CSeq: 1 ACK
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+{PLAY}
+<recv request="BYE"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+</scenario>
+"#;

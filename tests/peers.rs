@@ -1,0 +1,6 @@
+//! Black-box tests with peers that others wrote: SIPp as the trunk and as the other centre, baresip as softphone. Each
+//! test starts its own line on loopback and asks what the peers really heard.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod house;
+mod peers_talk;
