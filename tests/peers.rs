@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod house;
+mod peers_consultant;
 mod peers_talk;

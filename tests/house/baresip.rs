@@ -133,11 +133,6 @@ impl Baresip {
         wait(&format!("baresip tells {kind} {times} times"), || (self.told(kind) >= times).then_some(()));
     }
 
-    /// The parameters of every event of this kind.
-    pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
-        self.said.lock().unwrap().iter().filter(|e| e["type"] == kind).cloned().collect()
-    }
-
     /// What it heard in its last call. A finished call has a finished file.
     pub(crate) fn heard(&self) -> Vec<i16> {
         let files = fs::read_dir(&self.folder).unwrap().map(|e| e.unwrap().path());
