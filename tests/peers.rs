@@ -4,4 +4,5 @@
 
 mod house;
 mod peers_consultant;
+mod peers_other_centre;
 mod peers_talk;
