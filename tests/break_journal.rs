@@ -109,6 +109,8 @@ fn a_flipped_byte_is_refused_by_file_and_place() {
         let place: usize = place.and_then(|p| p.parse().ok()).unwrap_or_else(|| panic!("a place: {said}"));
         assert!((1..=middle).contains(&place) && middle - place < 2_000, "byte {middle} is near {place}");
     }
+    let verdict = house.senim("recordings verify");
+    assert!(!verdict.ok && verdict.out.contains("000001.log"), "verify finds it too: {}", verdict.out);
     assert_eq!(fs::read(&journal).unwrap(), bytes, "nothing was changed");
 }
 

@@ -296,6 +296,10 @@ fn prove(path: Option<&Path>, plan: &Plan, world: &mut World<'_>) -> Result<(), 
 }
 
 fn journal_is_sound(plan: &Plan, world: &mut World<'_>) -> io::Result<bool> {
+    if let Err(fault) = senim_store::journal::verify(&plan.data.join("journal")) {
+        writeln!(world.out, "{fault}")?;
+        return Ok(false);
+    }
     let (mut facts, mut missing) = (0u64, 0);
     let folder = Folder::new(&plan.recordings);
     for record in Reader::open(&plan.data.join("journal"), 1) {

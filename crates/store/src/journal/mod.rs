@@ -256,7 +256,12 @@ fn missing(dir: &Path, number: u32, last_seq: u64) -> Fault {
 }
 
 /// Proves one segment and cuts its torn tail if it is the newest. Returns its length; 0 when even the header is torn.
-fn prove(dir: &Path, number: u32, newest: bool, recovered: &mut Recovered) -> Result<u64, Fault> {
+fn examine(
+    dir: &Path,
+    number: u32,
+    newest: bool,
+    recovered: &mut Recovered,
+) -> Result<(u64, Vec<u8>), Fault> {
     let file = segment::path(dir, number);
     let begin = segment::MAGIC.len() as u64;
     let at = match segment::open(&file)? {
@@ -276,7 +281,7 @@ fn prove(dir: &Path, number: u32, newest: bool, recovered: &mut Recovered) -> Re
                             return Err(Fault::Foreign { file, at_byte: at, why });
                         }
                     },
-                    Step::End => return Ok(frames.at()),
+                    Step::End => return Ok((frames.at(), Vec::new())),
                     Step::Bad { at } => break at,
                 }
             }
@@ -286,7 +291,30 @@ fn prove(dir: &Path, number: u32, newest: bool, recovered: &mut Recovered) -> Re
     if !newest || frame::greatest_mark(&bytes).is_some_and(|safe| safe > at) {
         return Err(Fault::Corrupt { file, at_byte: at });
     }
+    Ok((at, bytes))
+}
+
+/// Proves every frame of the journal in `dir` and changes nothing; a line may be writing it. Gives the last fact.
+///
+/// # Errors
+/// As [`Journal::open`].
+pub fn verify(dir: &Path) -> Result<u64, Fault> {
+    let mut recovered = Recovered::default();
+    let numbers = segment::list(dir)?;
+    for (&number, expected) in numbers.iter().zip(1..) {
+        if number != expected {
+            return Err(missing(dir, number, recovered.last_seq));
+        }
+        examine(dir, number, Some(&number) == numbers.last(), &mut recovered)?;
+    }
+    Ok(recovered.last_seq)
+}
+
+/// Proves a segment and cuts a torn tail off the newest one.
+fn prove(dir: &Path, number: u32, newest: bool, recovered: &mut Recovered) -> Result<u64, Fault> {
+    let (at, bytes) = examine(dir, number, newest, recovered)?;
     if !bytes.is_empty() {
+        let file = segment::path(dir, number);
         let kept = segment::keep_aside(dir, number, &bytes)?;
         let cut = fs::OpenOptions::new().write(true).open(&file).and_then(|f| {
             f.set_len(at)?;
