@@ -228,7 +228,8 @@ pub enum Fact {
     TalkEnded { consultant: ConsultantId, talked_ms: u64 },
     /// No sound came from a leg for a while.
     MediaSilent { leg: LegId, silent_ms: u64 },
-    /// Packets from addresses that have no part in the call were ignored.
+    /// Packets from addresses that have no part in the call were ignored: so many by now. Told at first, and each
+    /// time there are twice as many.
     Strangers { leg: LegId, packets: u64 },
 
     /// Somebody sends the caller on. He hears a notice first.

@@ -376,7 +376,7 @@ impl Switch {
         });
         match result {
             Ok(call) => {
-                self.rooms.totals.arrived += 1;
+                self.rooms.totals.arrived += u64::from(call.is_for_the_line());
                 self.calls.insert(id, call);
             }
             Err((status, why)) => self.turn_away(invitation, status, why),

@@ -94,8 +94,15 @@ impl Call {
             place: None,
             recording: None,
             marks: Marks::default(),
+            strange: 0,
+            strange_told: 0,
             state: State::Opening(arrival),
         })
+    }
+
+    /// A caller's call, not a consultant's code.
+    pub(crate) fn is_for_the_line(&self) -> bool {
+        !matches!(&self.state, State::Opening(Arrival { then: Then::Feature(..), .. }))
     }
 
     /// The caller's port is open: answer, and begin what the number stands for.
@@ -124,7 +131,7 @@ impl Call {
         let Some(caller) = &mut self.caller else { return };
         caller.configure(self.id, &arrival.agreed, rooms);
         self.answered = true;
-        rooms.totals.answered += 1;
+        rooms.totals.answered += u64::from(!matches!(arrival.then, Then::Feature(..)));
         let after_ms = ms(rooms.now.since(self.born));
         rooms.fact(Some(self.id), Fact::Answered { after_ms });
         if arrival.record {

@@ -82,6 +82,9 @@ pub(crate) struct Call {
     pub(crate) place: Option<Place>,
     pub(crate) recording: Option<Recording>,
     pub(crate) marks: Marks,
+    /// Packets from addresses that have no part in the call, and how many of them are in the facts.
+    strange: u64,
+    strange_told: u64,
     pub(crate) state: State,
 }
 
@@ -140,7 +143,7 @@ impl Call {
                 self.on_media_lost(leg, rooms);
             }
             MediaEvent::Strangers { leg, packets } => {
-                self.fact(Fact::Strangers { leg, packets: u64::from(packets) }, rooms);
+                self.strangers(leg, u64::from(packets), rooms);
             }
             MediaEvent::FirstPacket { .. }
             | MediaEvent::Resumed { .. }
@@ -178,6 +181,16 @@ impl Call {
             Wake::Script => self.script_due(rooms),
             Wake::NoProgress => self.on_no_progress(rooms),
             Wake::RungOut => self.on_rung_out(rooms),
+        }
+    }
+
+    /// Packets of strangers: a fact at first and then each time there are twice as many, so that a sprayer cannot
+    /// fill the journal.
+    fn strangers(&mut self, leg: LegId, packets: u64, rooms: &mut Rooms) {
+        self.strange += packets;
+        if self.strange >= self.strange_told.saturating_mul(2).max(1) {
+            self.strange_told = self.strange;
+            self.fact(Fact::Strangers { leg, packets: self.strange }, rooms);
         }
     }
 
