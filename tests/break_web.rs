@@ -73,3 +73,14 @@ fn rubbish_over_http_is_borne() {
     assert!(line.runs());
     assert!(!line.log().contains("panicked"), "{}", line.log());
 }
+
+/// What proves a consultant's password does not leave by the event stream.
+#[test]
+fn the_event_stream_holds_no_secrets() {
+    let house = House::new();
+    let _line = house.start();
+    let facts = get(&house, "/api/v1/facts?limit=1000", Some("house-token"));
+    assert!(facts.contains("consultant_added"), "{facts}");
+    let hashes = facts.split("ha1_").skip(1).filter(|part| !part.contains("\":\"\"")).count();
+    assert_eq!(hashes, 0, "{facts}");
+}

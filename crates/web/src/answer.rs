@@ -38,6 +38,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::NumbersExhausted { .. }
         | Refusal::LineNotRunning
         | Refusal::NoForwardTrunk
+        | Refusal::NotOnDisk
         | Refusal::Draining => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -9,7 +9,7 @@ use senim_net::media::MediaPool;
 use senim_net::sip::{Arrival as SipArrival, Sender};
 use senim_store::JournalWriter;
 use senim_store::vault::{Begin, RecordingThread};
-use senim_switch::api::{Command, Reply, Ticket};
+use senim_switch::api::{Command, Refusal, Reply, Ticket};
 use senim_switch::facts::Record;
 use senim_switch::{Input, Output, RecordingReport, Switch};
 use std::collections::BTreeMap;
@@ -51,6 +51,13 @@ pub(super) struct Edges {
     pub(super) recorder: RecordingThread,
 }
 
+/// Who waits for an answer.
+struct Asker {
+    answer: SyncSender<Reply>,
+    /// The answer is no unless its fact is safe.
+    strict: bool,
+}
+
 /// The switch's thread.
 pub(super) struct Engine {
     switch: Switch,
@@ -58,7 +65,9 @@ pub(super) struct Engine {
     backlog: Vec<Record>,
     seq: u64,
     tickets: u64,
-    waiting: BTreeMap<Ticket, SyncSender<Reply>>,
+    waiting: BTreeMap<Ticket, Asker>,
+    /// The last acknowledgement waited for its facts in vain.
+    unsettled: bool,
     wall_due: senim_base::Instant,
     /// The journal took no more facts: said once.
     full: bool,
@@ -75,6 +84,7 @@ impl Engine {
             seq,
             tickets: 0,
             waiting: BTreeMap::new(),
+            unsettled: false,
             wall_due: clock::now() + WALL_EVERY,
             full: false,
         }
@@ -135,7 +145,10 @@ impl Engine {
             Arrival::Ask(command, answer) => {
                 self.tickets += 1;
                 let ticket = Ticket(self.tickets);
-                self.waiting.insert(ticket, answer);
+                // Nobody opens a recording on a note that may be lost (FEATURES R12).
+                let strict = matches!(command, Command::NoteSearch { .. } | Command::NoteExport { .. });
+                self.unsettled = false;
+                self.waiting.insert(ticket, Asker { answer, strict });
                 self.give(Input::Command(ticket, command));
             }
             Arrival::EndAll => self.give(Input::EndAll),
@@ -161,6 +174,7 @@ impl Engine {
                 }
                 Output::Settle => {
                     if !self.edges.journal.wait(self.seq, SETTLE_MAX) {
+                        self.unsettled = true;
                         tracing::error!(
                             seq = self.seq,
                             "the disk is slow: an acknowledgement went out before its fact was safe"
@@ -178,7 +192,10 @@ impl Engine {
                     self.edges.recorder.begin(Begin { recording, call, at, wall });
                 }
                 Output::Reply(ticket, reply) => {
-                    if let Some(answer) = self.waiting.remove(&ticket) {
+                    if let Some(Asker { answer, strict }) = self.waiting.remove(&ticket) {
+                        let refused = strict && self.unsettled;
+                        let reply =
+                            if refused { Reply::Refused { refusal: Refusal::NotOnDisk } } else { reply };
                         // Whoever asked may have gone meanwhile; what was done stays done.
                         let _ = answer.try_send(reply);
                     }

@@ -17,6 +17,7 @@ use senim_sip::Transport;
 use senim_store::FolderLock;
 use senim_store::views::{Follower, Views};
 use senim_switch::api::{Command, Refusal, Reply};
+use senim_switch::facts::Fact;
 use senim_web::Question;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -157,11 +158,22 @@ fn facts(handle: &Handle, from: u64, limit: usize) -> Result<serde_json::Value, 
     let mut facts = Vec::new();
     while facts.len() < limit {
         match reader.read().map_err(|fault| fault.to_string())? {
-            Some(record) => facts.push(record),
+            Some(mut record) => {
+                without_secrets(&mut record.fact);
+                facts.push(record);
+            }
             None => break,
         }
     }
     serde_json::to_value(facts).map_err(|fault| fault.to_string())
+}
+
+/// What proves a consultant's password does not leave the house.
+fn without_secrets(fact: &mut Fact) {
+    if let Fact::ConsultantAdded { secrets, .. } | Fact::ConsultantChanged { secrets, .. } = fact {
+        secrets.ha1_md5.clear();
+        secrets.ha1_sha256.clear();
+    }
 }
 
 /// Answers the control socket.

@@ -131,6 +131,8 @@ pub enum Refusal {
     LineNotRunning,
     /// The line has no trunk to the Unified Contact Centre: add a `[[trunk]]` and name it in `[line] ucc_trunk`.
     NoForwardTrunk,
+    /// The fact could not be brought to the disk in time; what depends on it is not done.
+    NotOnDisk,
     /// The line is about to stop.
     Draining,
 }
@@ -164,6 +166,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::NoForwardTrunk => {
                 f.write_str("the line knows no way to 1414; add a [[trunk]] and name it in [line] ucc_trunk")
+            }
+            Refusal::NotOnDisk => {
+                f.write_str("the disk did not take the note of this in time, so it is not done; see to the disk and ask again")
             }
             Refusal::Draining => f.write_str("the line is about to stop and takes nothing new"),
         }
