@@ -62,7 +62,9 @@ fn unspoken(plan: &Plan, world: &World) -> Vec<Complaint> {
     let complaint = |(language, name): (Language, String)| Complaint {
         file: plan.prompts.join(language.code()).display().to_string(),
         line: None,
-        what: format!("the line says {name:?} and there is no sound of it; record {name}.wav, or run `cargo xtask prompts`"),
+        what: format!(
+            "the line says {name:?} and there is no sound of it; record {name}.wav, or run `cargo xtask prompts`"
+        ),
     };
     missing.map(complaint).collect()
 }

@@ -19,7 +19,9 @@ fn six_calls_end_in_one_state_each_and_their_recordings_can_be_heard() {
     let output = demo(&["--calls", "6", "--seed", "1"], data.path());
     let (out, err) = words(&output);
     assert!(output.status.success(), "{out}{err}");
-    for words in ["ready sip=udp:127.0.0.1:", "user guest", "calls       6: served", "failed 0", "all is well"] {
+    for words in
+        ["ready sip=udp:127.0.0.1:", "user guest", "calls       6: served", "failed 0", "all is well"]
+    {
         assert!(out.contains(words), "{words:?} is not in {out}");
     }
     let heard = std::fs::read_dir(data.path()).unwrap().flatten().find(|f| {

@@ -152,7 +152,7 @@ pub fn run(args: impl IntoIterator<Item = String>, world: &mut World<'_>) -> Exi
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(e) => {
-            let text = e.render().ansi().to_string();
+            let text = e.render().to_string();
             let asked = e.exit_code() == 0;
             let to = if asked { &mut *world.out } else { &mut *world.err };
             // Nothing is left to be done when even this cannot be written.
