@@ -190,19 +190,6 @@ impl House {
         self.see(&format!("{login} talks"), |b| b["talking"][0]["consultant"] == login);
     }
 
-    /// A call with its facts, as text: `call-1`.
-    pub(crate) fn call(&self, call: &str) -> Value {
-        serde_json::from_str(&self.command(&format!("calls {call} --json"), "")).unwrap()
-    }
-
-    /// Waits until the newest call has ended, and gives it.
-    pub(crate) fn last_call_ended(&self) -> Value {
-        wait("the call has ended", || {
-            let calls: Value = serde_json::from_str(&self.command("calls --json --limit 1", "")).unwrap();
-            Some(calls[0].clone()).filter(|c| !c["cause"].is_null())
-        })
-    }
-
     /// Hands out the recordings of an appeal: the left and the right side, 8 kHz.
     pub(crate) fn export(&self, appeal: &str) -> (Vec<i16>, Vec<i16>) {
         wait("the recording is closed", || {

@@ -117,21 +117,3 @@ Content-Length: 0
 ]]></send>
 </scenario>
 "#;
-
-/// Another centre that is busy, once.
-pub(crate) const BUSY: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
-<scenario name="busy">
-<recv request="INVITE"/>
-<send retrans="500"><![CDATA[
-SIP/2.0 486 Busy Here
-[last_Via:]
-[last_From:]
-[last_To:];tag=[pid]SIPp[call_number]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
-<recv request="ACK"/>
-</scenario>
-"#;

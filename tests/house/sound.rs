@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Samples of 20 ms.
@@ -124,15 +125,16 @@ fn ethernet(rtp: &[u8]) -> Vec<u8> {
 pub(crate) struct Ear {
     heard: Arc<Mutex<Vec<i16>>>,
     over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Ear {
     pub(crate) fn at(address: &str, port: u16) -> Ear {
         let socket = UdpSocket::bind((address, port)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        let ear = Ear { heard: Arc::default(), over: Arc::default() };
+        let mut ear = Ear { heard: Arc::default(), over: Arc::default(), thread: None };
         let (heard, over) = (ear.heard.clone(), ear.over.clone());
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             let mut packet = [0; 2_048];
             while !over.load(Ordering::Relaxed) {
                 let Ok(n) = socket.recv(&mut packet) else { continue };
@@ -142,6 +144,7 @@ impl Ear {
                 }
             }
         });
+        ear.thread = Some(thread);
         ear
     }
 
@@ -153,5 +156,7 @@ impl Ear {
 impl Drop for Ear {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
+        // The socket is closed before another test takes its port.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
