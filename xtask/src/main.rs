@@ -34,7 +34,9 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::verb(&root),
         ["test"] => test::verb(&root, false),
         ["test", "--quick"] => test::verb(&root, true),
-        ["sim", rest @ ..] => cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--example", "days", "--"], rest),
+        ["sim", rest @ ..] => {
+            cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--example", "days", "--"], rest)
+        }
         ["bench", rest @ ..] => bench::verb(&root, rest),
         ["prompts", rest @ ..] => prompts::verb(&root, rest),
         ["help" | "--help" | "-h"] => {

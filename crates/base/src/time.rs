@@ -152,7 +152,13 @@ impl WallTime {
         let leap = c.year % 4 == 0 && (c.year % 100 != 0 || c.year % 400 == 0);
         let month_days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
         let longest = *month_days.get(usize::from(c.month).checked_sub(1)?)?;
-        if c.day == 0 || c.day > longest || c.hour > 23 || c.minute > 59 || c.second > 59 || c.millisecond > 999 {
+        if c.day == 0
+            || c.day > longest
+            || c.hour > 23
+            || c.minute > 59
+            || c.second > 59
+            || c.millisecond > 999
+        {
             return None;
         }
         let y = i64::from(c.year) - i64::from(c.month <= 2);
@@ -169,8 +175,11 @@ impl WallTime {
     /// `2026-11-24T00:36:14.000+05:00`, RFC 3339, for the offset given in minutes.
     pub fn rfc3339(self, offset_minutes: i32) -> String {
         let c = self.civil(offset_minutes);
-        let (sign, off) =
-            if offset_minutes < 0 { ('-', offset_minutes.unsigned_abs()) } else { ('+', offset_minutes.unsigned_abs()) };
+        let (sign, off) = if offset_minutes < 0 {
+            ('-', offset_minutes.unsigned_abs())
+        } else {
+            ('+', offset_minutes.unsigned_abs())
+        };
         format!(
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}{sign}{:02}:{:02}",
             c.year,
@@ -251,10 +260,16 @@ mod tests {
     #[test]
     fn civil_reading_of_known_moments() {
         assert_eq!(WallTime::from_unix_millis(0).rfc3339(0), "1970-01-01T00:00:00.000+00:00");
-        assert_eq!(WallTime::from_unix_millis(1_795_480_574_000).rfc3339(300), "2026-11-24T05:36:14.000+05:00");
+        assert_eq!(
+            WallTime::from_unix_millis(1_795_480_574_000).rfc3339(300),
+            "2026-11-24T05:36:14.000+05:00"
+        );
         assert_eq!(WallTime::from_unix_millis(951_782_400_000).rfc3339(0), "2000-02-29T00:00:00.000+00:00");
         assert_eq!(WallTime::parse_date("2026-02-30", 300), None);
-        assert_eq!(WallTime::parse_date("2026-11-24", 0), Some(WallTime::from_unix_millis(1_795_478_400_000)));
+        assert_eq!(
+            WallTime::parse_date("2026-11-24", 0),
+            Some(WallTime::from_unix_millis(1_795_478_400_000))
+        );
     }
 
     proptest! {
