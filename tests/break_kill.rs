@@ -156,10 +156,7 @@ fn a_kill_at_any_step_of_a_call_is_survived() {
         }
         let said = line.kill();
         assert!(!said.contains("panicked"), "{said}");
-        // Whatever the phones still believe in is over.
-        for phone in [caller, aigul] {
-            street.phones.with(phone, |p, now| p.hang_up(now));
-        }
+        street.hush(&[caller, aigul]);
         line = house.start();
         let calls = house.json("calls --json");
         for call in calls.as_array().unwrap() {

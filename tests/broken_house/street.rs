@@ -90,6 +90,20 @@ impl Street {
         }
     }
 
+    /// The line is dead: hangs up whatever these phones still believe in, what was just on the wire included, and
+    /// forgets what they told.
+    pub(crate) fn hush(&self, phones: &[PhoneId]) {
+        for _ in 0..10 {
+            for phone in phones {
+                self.phones.with(*phone, |p, now| p.hang_up(now));
+                // An answer comes after a turn of the phones' thread, which reads their sockets.
+                let _ = self.phones.ask(*phone, |p, _| p.is_busy());
+            }
+        }
+        self.kept.borrow_mut().clear();
+        while self.told.try_recv().is_ok() {}
+    }
+
     /// A caller comes through to a consultant and both hear each other.
     pub(crate) fn talk(&self, caller: PhoneId, consultant: PhoneId) {
         self.dial(caller, "queue");
