@@ -1,6 +1,7 @@
 //! A line of one's own: the real program on free loopback ports, with a data folder that is gone afterwards.
 
 pub(crate) mod baresip;
+pub(crate) mod linphone;
 pub(crate) mod sipp;
 pub(crate) mod sound;
 
@@ -80,6 +81,11 @@ pub(crate) struct House {
 impl House {
     /// A line as it is shipped, and what `more` adds to its configuration. 222 queues at once, in Russian.
     pub(crate) fn open(more: &str) -> House {
+        House::offering("\"MD5\"", more)
+    }
+
+    /// The same, offering softphones these digest algorithms. baresip 1.0 knows MD5 alone.
+    pub(crate) fn offering(digest: &str, more: &str) -> House {
         let ports = Block::take();
         let dir = tempfile::tempdir().unwrap();
         let mut house = House { ports, dir, serve: None };
@@ -88,7 +94,7 @@ impl House {
         let (scripts, last, ucc) = (scripts.canonicalize().unwrap(), media + 59, house.port(90));
         let config = format!(
             "[line]\nscripts = {scripts:?}\nucc_trunk = \"centre\"\n\
-             [sip]\nudp = [\"127.0.0.1:{sip}\"]\ntcp = [\"127.0.0.1:{sip}\"]\ndigest = [\"MD5\"]\n\
+             [sip]\nudp = [\"127.0.0.1:{sip}\"]\ntcp = [\"127.0.0.1:{sip}\"]\ndigest = [{digest}]\n\
              [media]\nports = \"{media}-{last}\"\nworkers = 1\n[data]\nfolder = \"data\"\n\
              [web]\nlisten = \"127.0.0.1:{web}\"\ntoken = \"{TOKEN}\"\n\
              [[number]]\ndial = \"111\"\nscript = \"111\"\n[[number]]\ndial = \"222\"\nscript = \"bench-queue\"\n\
