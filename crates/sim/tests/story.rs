@@ -652,3 +652,19 @@ fn a_break_is_kept_with_its_reason_and_duration() {
     assert_eq!(tail[0].0, Doing::Break("after a hard call".into()));
     assert_eq!(tail[1], (Doing::Ready, 300_000));
 }
+
+/// A consultant who dials a code is offered nobody before he has heard the line out.
+#[test]
+fn a_caller_who_waits_is_offered_after_the_code_is_heard_out() {
+    let mut w = world();
+    let caller = queued_caller(&mut w, "+77010000001");
+    let phone = w.consultant("aigerim", &[Language::Russian], &[]);
+    w.run(secs(1));
+    w.with_phone(phone, |p, now| p.dial("*10", now));
+    wait_for(&mut w, phone, Event::Ended { by_peer: true });
+    wait_for(&mut w, phone, Event::Incoming);
+    let at = |which: fn(&Fact) -> bool| w.facts.iter().position(|r| which(&r.fact)).unwrap();
+    assert!(at(|f| matches!(f, Fact::Ended { .. })) < at(|f| matches!(f, Fact::Offered { .. })));
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}

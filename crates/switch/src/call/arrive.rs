@@ -121,6 +121,8 @@ impl Call {
             Then::Feature(consultant, dialled) => {
                 self.answer(&arrival, rooms);
                 self.state = State::Feature(Feature::new(consultant));
+                // His phone is at his ear: nobody is offered to him until he has heard the line out.
+                rooms.queue_inputs.push_back(senim_queue::Input::Busy { id: consultant, yes: true });
                 self.feature_dialled(&dialled, rooms);
             }
         }

@@ -80,6 +80,9 @@ impl Call {
 
     /// The last fact about a call.
     pub(super) fn finish(&mut self, cause: EndCause, rooms: &mut Rooms) {
+        if let State::Feature(f) = &self.state {
+            rooms.queue_inputs.push_back(senim_queue::Input::Busy { id: f.consultant, yes: false });
+        }
         for wake in [Wake::Script, Wake::NoProgress, Wake::RungOut] {
             rooms.timers.cancel((self.id, wake));
         }

@@ -11,7 +11,7 @@ use senim_media::Order;
 /// A feature call.
 #[derive(Debug)]
 pub(crate) struct Feature {
-    consultant: ConsultantId,
+    pub(super) consultant: ConsultantId,
     /// What was said last; the call ends with it, unless digits are being asked for.
     saying: Option<PlayId>,
     asking: Option<Digits>,
