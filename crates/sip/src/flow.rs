@@ -13,35 +13,104 @@ pub enum Transport {
     Udp,
     /// A stream, framed by Content-Length (RFC 3261 section 18.3).
     Tcp,
+    /// The same under TLS (RFC 3261 section 26.2).
+    Tls,
+    /// WebSocket, one message a WebSocket message (RFC 7118).
+    Ws,
+    /// The same under TLS.
+    Wss,
 }
 
 impl Transport {
-    /// The name in a Via: `UDP`, `TCP`.
+    /// All there are, in the order in which they are listed.
+    pub const ALL: [Transport; 5] =
+        [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+
+    /// The name in a Via: `UDP`, `TCP`, `TLS`, `WS`, `WSS` (RFC 3261 section 25, RFC 7118 section 5.2.1).
     pub const fn name(self) -> &'static str {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
         }
     }
 
-    /// The value of a `transport=` parameter: `udp`, `tcp`.
-    pub const fn param(self) -> &'static str {
+    /// Its own name in small letters, for operators: `udp`, `tcp`, `tls`, `ws`, `wss`.
+    pub const fn word(self) -> &'static str {
         match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
+        }
+    }
+
+    /// The value of a `transport=` parameter. A secure WebSocket is `ws` there too (RFC 7118 section 5.2.2).
+    pub const fn param(self) -> &'static str {
+        match self {
+            Transport::Wss => Transport::Ws.word(),
+            other => other.word(),
+        }
+    }
+
+    /// The transport that a URI asks for. A `sips` URI goes under TLS whatever its parameter says, and so does
+    /// `transport=tls`, which RFC 3261 section 26.2.2 deprecates and every carrier writes. `None`: not known here.
+    pub fn of_param(param: Option<&str>, sips: bool) -> Option<Transport> {
+        let named = match param {
+            None if sips => Transport::Tls,
+            None => Transport::Udp,
+            Some(param) => *Transport::ALL
+                .iter()
+                .find(|t| **t != Transport::Wss && t.word().eq_ignore_ascii_case(param))?,
+        };
+        Some(match named {
+            Transport::Tcp if sips => Transport::Tls,
+            Transport::Ws if sips => Transport::Wss,
+            Transport::Udp if sips => return None,
+            other => other,
+        })
+    }
+
+    /// The port that is meant when none is written: 5060, 5061 (RFC 3261 section 19.1.2), 80, 443 (RFC 7118).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+            Transport::Ws => 80,
+            Transport::Wss => 443,
         }
     }
 
     /// Whether the transport itself repeats what was lost, so that retransmission timers rest (RFC 3261 section 17).
     pub const fn is_reliable(self) -> bool {
-        matches!(self, Transport::Tcp)
+        !matches!(self, Transport::Udp)
+    }
+
+    /// Whether nobody on the way can read along.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
+
+    /// Whether each piece that comes is one whole message, so that nothing is framed and Content-Length may be
+    /// missing (RFC 7118 section 5).
+    pub const fn keeps_bounds(self) -> bool {
+        matches!(self, Transport::Udp | Transport::Ws | Transport::Wss)
+    }
+
+    /// Whether a connection can be opened by us. A browser's can only be used: its Contact is a host that does not
+    /// exist (RFC 7118 section 5.2.2).
+    pub const fn can_be_opened(self) -> bool {
+        matches!(self, Transport::Tcp | Transport::Tls)
     }
 }
 
 /// Where bytes came from and where answers go.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Flow {
-    /// UDP or TCP.
+    /// How.
     pub transport: Transport,
     /// Our own address and port on this flow.
     pub local: SocketAddr,
@@ -154,6 +223,22 @@ mod tests {
         assert!(!inside("2001:db8::1", "2001:db8::2"));
         for not in ["", "192.0.2.0/33", "192.0.2/24", "2001:db8::/129", "trunk.example.com"] {
             assert_eq!(not.parse::<IpNet>(), Err(NotANet), "{not}");
+        }
+    }
+
+    #[test]
+    fn a_uri_says_how_to_go() {
+        let of = Transport::of_param;
+        assert_eq!(of(None, false), Some(Transport::Udp));
+        assert_eq!(of(None, true), Some(Transport::Tls));
+        assert_eq!(of(Some("TCP"), false), Some(Transport::Tcp));
+        assert_eq!(of(Some("tcp"), true), Some(Transport::Tls));
+        assert_eq!(of(Some("tls"), false), Some(Transport::Tls));
+        assert_eq!(of(Some("ws"), true), Some(Transport::Wss));
+        for (param, sips) in
+            [(Some("udp"), true), (Some("wss"), false), (Some("sctp"), false), (Some(""), false)]
+        {
+            assert_eq!(of(param, sips), None, "{param:?}");
         }
     }
 

@@ -34,6 +34,77 @@ fn a_call_over_a_stream_cut_byte_by_byte_is_a_call() {
     }
 }
 
+/// RFC 7118: one WebSocket message is one SIP message, and Via and Contact say so.
+#[test]
+fn a_call_over_a_websocket_is_a_call() {
+    for (transport, via) in [(Transport::Ws, "SIP/2.0/WS "), (Transport::Wss, "SIP/2.0/WSS ")] {
+        let mut p = over_tcp(1);
+        p.transport = transport;
+        let (_, b) = p.talk(Phone);
+        p.at(Line, |e, now| e.hang_up(b, None, now));
+        p.until(Phone, "Ended");
+        p.at_rest();
+        assert!(p.messages.iter().all(|m| m.contains(via)), "{:?}", p.messages);
+        assert!(p.messages.iter().any(|m| m.contains(";transport=ws>")));
+    }
+}
+
+#[test]
+fn a_websocket_that_says_nothing_of_use_is_cut_and_its_keep_alives_are_answered() {
+    let flow = Flow { transport: Transport::Ws, ..stranger(1) };
+    let start = Instant::from_secs(1);
+    let mut line = Endpoint::new(settings(None), Entropy::from_seed(5));
+    line.handle(Input::Stream { flow, bytes: b"\r\n\r\n" }, start).unwrap();
+    assert!(matches!(&outputs(&mut line)[..], [Output::Transmit { bytes, .. }] if bytes == b"\r\n"));
+    // Half a message is none: the next piece is not its other half.
+    let half = Input::Stream { flow, bytes: b"OPTIONS sip:x SIP/2.0\r\nVia: " };
+    assert_eq!(line.handle(half, start), Err(Fault::Garbage));
+    line.handle(Input::Timeout, start + Duration::from_secs(10)).unwrap();
+    assert!(matches!(outputs(&mut line)[..], [Output::Disconnect(cut)] if cut == flow));
+    assert_eq!(line.live(), Default::default());
+
+    let mut line = Endpoint::new(settings(Some("203.0.113.9")), Entropy::from_seed(5));
+    line.handle(Input::Stream { flow, bytes: b"\r\n" }, start).unwrap();
+    assert_eq!((outputs(&mut line).len(), line.deadline()), (0, None), "a trunk may be silent");
+}
+
+/// THREATS: 16 KiB an unauthenticated connection, whatever it announces.
+#[test]
+fn a_stranger_makes_us_hold_sixteen_kilobytes_and_no_more() {
+    let announced = b"INVITE sip:111@x SIP/2.0\r\nContent-Length: 60000\r\n\r\n";
+    let now = Instant::from_secs(1);
+    for (trunk, held) in [(None, false), (Some("203.0.113.9"), true)] {
+        let mut line = Endpoint::new(settings(trunk), Entropy::from_seed(8));
+        line.handle(Input::Stream { flow: stranger(1), bytes: announced }, now).unwrap();
+        let most = vec![b'x'; 16_384 - announced.len()];
+        line.handle(Input::Stream { flow: stranger(1), bytes: &most }, now).unwrap();
+        let more = line.handle(Input::Stream { flow: stranger(1), bytes: b"x" }, now);
+        assert_eq!(more.is_ok(), held);
+        assert_eq!(line.live().streams, usize::from(held));
+    }
+}
+
+#[test]
+fn a_sips_call_is_heard_on_a_secure_wire_only() {
+    for (transport, status) in [(Transport::Tcp, "416"), (Transport::Tls, "401"), (Transport::Udp, "416")] {
+        let mut line = Endpoint::new(settings(None), Entropy::from_seed(9));
+        let text = "INVITE sips:111@line SIP/2.0\r\nVia: SIP/2.0/TLS 203.0.113.9;branch=z9hG4bKs\r\n\
+                    Max-Forwards: 70\r\nFrom: <sips:a@b>;tag=f\r\nTo: <sips:111@line>\r\nCall-ID: c\r\n\
+                    CSeq: 1 INVITE\r\nContact: <sips:a@203.0.113.9>\r\nContent-Length: 0\r\n\r\n";
+        let flow = Flow { transport, ..stranger(1) };
+        let input = match transport {
+            Transport::Udp => Input::Datagram { flow, bytes: text.as_bytes() },
+            _ => Input::Stream { flow, bytes: text.as_bytes() },
+        };
+        let _ = line.handle(input, Instant::from_secs(1));
+        let said = outputs(&mut line).into_iter().find_map(|o| match o {
+            Output::Transmit { bytes, .. } => String::from_utf8(bytes).ok(),
+            _ => None,
+        });
+        assert!(said.unwrap().starts_with(&format!("SIP/2.0 {status}")), "{transport:?}");
+    }
+}
+
 #[test]
 fn a_talk_outlives_its_connection_and_says_goodbye_on_another() {
     for leaver in [Line, Phone] {

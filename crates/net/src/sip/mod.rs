@@ -106,7 +106,7 @@ pub struct BindFault {
 
 impl fmt::Display for BindFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (transport, port) = (self.transport.param(), self.address.port());
+        let (transport, port) = (self.transport.word(), self.address.port());
         write!(f, "cannot listen for SIP on {transport}:{}: ", self.address)?;
         match self.why {
             io::ErrorKind::AddrInUse => write!(

@@ -93,7 +93,7 @@ impl Line {
 
     /// The line that says that it answers: `ready sip=udp:127.0.0.1:5060 web=http://127.0.0.1:8111`.
     pub fn ready(&self) -> String {
-        let sip: Vec<String> = self.local.iter().map(|(t, a)| format!("{}:{a}", t.param())).collect();
+        let sip: Vec<String> = self.local.iter().map(|(t, a)| format!("{}:{a}", t.word())).collect();
         match self.web() {
             Some(web) => format!("ready sip={} web=http://{web}", sip.join(",")),
             None => format!("ready sip={}", sip.join(",")),

@@ -64,7 +64,7 @@ impl Endpoint {
             self.cancel(flow, request, now);
             return Ok(());
         }
-        if let Err((status, headers)) = readable(request, method) {
+        if let Err((status, headers)) = readable(flow, request, method) {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             self.refuse(flow, request, status, &headers);
             return Err(Fault::Malformed(status));
@@ -139,13 +139,14 @@ impl Endpoint {
 type Refused = (u16, Vec<(&'static str, String)>);
 
 /// What nobody may send, known or not: RFC 3261 sections 8.2.1 (methods), 8.2.2.1 (scheme), 8.2.2.3 (Require).
-fn readable(request: &Message, method: &Method) -> Result<(), Refused> {
+fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refused> {
     if matches!(method, Method::Other(_)) {
         return Err((501, vec![("Allow", wire::ALLOW.into())]));
     }
     match request.request_uri().map(|uri| uri.scheme) {
         Some(Scheme::Sip | Scheme::Tel) => {}
-        // No wire of ours is protected end to end: a sips: call would be promised what it does not get.
+        Some(Scheme::Sips) if flow.transport.is_secure() => {}
+        // A sips: call on an open wire would be promised what it does not get.
         Some(_) => return Err((416, Vec::new())),
         None => return Err((400, Vec::new())),
     }

@@ -3,12 +3,16 @@
 
 use super::{Due, Endpoint, Fault, Output};
 use crate::Flow;
-use crate::framer::{Frame, Framer};
+use crate::framer::{Frame, Framer, HEAD_MAX};
 use core::time::Duration;
 use senim_base::Instant;
 
 /// Most connections with a framer. More are cut at once.
 pub const STREAMS_MAX: usize = 4_096;
+
+/// What a stranger may make us hold of a message that is not whole yet, bytes; more cuts his connection. Those who
+/// have proved who they are may send [`MESSAGE_MAX`](crate::message::MESSAGE_MAX).
+const STRANGER_BYTES_MAX: usize = HEAD_MAX;
 
 /// How long a connection may live before it has proved to be of use, and how long one message may take to come in.
 const IDLE: Duration = Duration::from_secs(10);
@@ -32,6 +36,9 @@ impl Endpoint {
                 .insert(flow, Stream { framer: Framer::new(), trusted: self.trunk_of(flow).is_some() });
             self.timers.set(Due::Idle(flow), now + IDLE);
         }
+        if flow.transport.keeps_bounds() {
+            return self.whole(flow, bytes, now);
+        }
         if let Some(stream) = self.streams.get_mut(&flow) {
             stream.framer.push(bytes);
         }
@@ -52,7 +59,25 @@ impl Endpoint {
                 }
             }
         }
+        if self.streams.get(&flow).is_some_and(|s| !s.trusted && s.framer.held() > STRANGER_BYTES_MAX) {
+            self.cut(flow);
+            return Err(Fault::Framing);
+        }
         self.watch(flow, progress, now);
+        result
+    }
+
+    /// One message of a WebSocket (RFC 7118 section 5). CRLF keep-alives are as in a stream (RFC 5626 section 3.5.1).
+    fn whole(&mut self, flow: Flow, bytes: &[u8], now: Instant) -> Result<(), Fault> {
+        if bytes.iter().all(|b| matches!(b, b'\r' | b'\n')) {
+            if bytes == b"\r\n\r\n" {
+                self.transmit(flow, b"\r\n".to_vec());
+            }
+            self.watch(flow, false, now);
+            return Ok(());
+        }
+        let result = self.message(flow, bytes, now);
+        self.watch(flow, true, now);
         result
     }
 

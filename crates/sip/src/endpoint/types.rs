@@ -73,7 +73,7 @@ pub enum Input<'a> {
         /// Its whole content.
         bytes: &'a [u8],
     },
-    /// Some bytes of a stream came, cut anywhere.
+    /// Some bytes of a connection came: of a stream, cut anywhere; of a WebSocket, one whole message.
     Stream {
         /// The connection.
         flow: Flow,

@@ -280,7 +280,8 @@ impl Pair {
         let (to, connection) = (from.other(), self.connection.unwrap());
         let back =
             Flow { transport: flow.transport, local: to.address(), remote: from.address(), connection };
-        for portion in bytes.chunks(self.portion.min(bytes.len().max(1))) {
+        let portion = if flow.transport.keeps_bounds() { usize::MAX } else { self.portion };
+        for portion in bytes.chunks(portion.min(bytes.len().max(1))) {
             self.post(self.now + LATENCY, to, Packet::Bytes(back, portion.to_vec()));
         }
     }
