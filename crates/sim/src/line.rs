@@ -121,6 +121,7 @@ impl LineConfig {
                 consultant_inactivity: self.inactivity.1,
             },
             keep_restricted: self.keep_restricted,
+            trace: senim_switch::api::TraceMode::Redacted,
             features: Features::default(),
             service_level: Duration::from_secs(20),
             progress_max: Duration::from_secs(4),

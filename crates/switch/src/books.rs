@@ -298,6 +298,8 @@ impl Books {
             | Command::Forward { .. }
             | Command::HangUp { .. }
             | Command::Board
+            | Command::Traces { .. }
+            | Command::Trace { .. }
             | Command::Drain => Err(Refusal::LineNotRunning),
         }
     }

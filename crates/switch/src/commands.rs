@@ -1,8 +1,8 @@
 //! Commands from outside: what the books alone can decide, and what needs a live call.
 
-use crate::api::{Command, Refusal, Reply, Ticket};
+use crate::api::{Command, Refusal, Reply, Ticket, TraceMode, WhichTrace};
 use crate::call::{Call, State};
-use crate::facts::{Doing, Fact};
+use crate::facts::{Author, Doing, Fact};
 use crate::rooms::Output;
 use crate::switch::Switch;
 use senim_queue::Input as QueueInput;
@@ -25,6 +25,8 @@ impl Switch {
         match command {
             Command::Board => Ok(Reply::Board { board: Box::new(self.board()) }),
             Command::ListConsultants => Ok(Reply::Consultants { consultants: self.consultant_rows() }),
+            Command::Traces { limit } => self.traces(*limit),
+            Command::Trace { which, texts_for } => self.trace(*which, texts_for.as_ref()),
             Command::Duty { login, duty } => {
                 crate::duty::carry_out(login, duty, &mut self.rooms)?;
                 Ok(Reply::Done)
@@ -65,6 +67,31 @@ impl Switch {
             self.rooms.fact(call, fact);
         }
         Ok(reply)
+    }
+
+    fn traces(&self, limit: usize) -> Result<Reply, Refusal> {
+        let mode = self.rooms.trace.mode();
+        match mode {
+            TraceMode::Off => Err(Refusal::NotTraced { mode }),
+            _ => Ok(Reply::Traces { mode, rows: self.rooms.trace.rows(limit, &self.rooms.clock) }),
+        }
+    }
+
+    fn trace(&mut self, which: WhichTrace, texts_for: Option<&Author>) -> Result<Reply, Refusal> {
+        let mode = self.rooms.trace.mode();
+        if mode == TraceMode::Off || (texts_for.is_some() && mode != TraceMode::Full) {
+            return Err(Refusal::NotTraced { mode });
+        }
+        let found = self.rooms.trace.show(which, texts_for.is_some(), &self.rooms.clock);
+        let trace = found.map(Box::new).ok_or(Refusal::NoTrace { which })?;
+        if let Some(by) = texts_for {
+            let call = match trace.which {
+                WhichTrace::Call(call) => Some(call),
+                _ => None,
+            };
+            self.rooms.fact(call, Fact::TraceOpened { by: by.clone() });
+        }
+        Ok(Reply::Trace { mode, trace })
     }
 
     fn forward(&mut self, login: &str) -> Result<Reply, Refusal> {

@@ -264,6 +264,9 @@ pub enum Fact {
     /// Somebody asked for a recording without the right to.
     ExportRefused { number: Option<AppealNumber>, by: Author, why: String },
 
+    /// Somebody read whole SIP messages of the call, or of a conversation that was none.
+    TraceOpened { by: Author },
+
     /// The call ended.
     Ended { cause: EndCause, disposition: Option<Disposition>, length_ms: u64 },
 

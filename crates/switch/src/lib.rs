@@ -19,6 +19,7 @@ mod ports;
 mod rooms;
 mod settings;
 mod switch;
+mod trace;
 mod trunks;
 
 pub use books::{Books, Decided, OpenCall, Person};

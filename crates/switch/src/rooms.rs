@@ -5,6 +5,7 @@ use crate::books::Books;
 use crate::facts::{Fact, Record};
 use crate::ports::Ports;
 use crate::settings::Settings;
+use crate::trace::Trace;
 use crate::trunks::Trunks;
 use senim_base::{
     CallId, Entropy, Instant, Language, LegId, PlayId, RecordingId, Timers, WallClock, WallTime,
@@ -72,6 +73,7 @@ pub(crate) struct Rooms {
     pub(crate) books: Books,
     pub(crate) ports: Ports,
     pub(crate) trunks: Trunks,
+    pub(crate) trace: Trace,
     pub(crate) sessions: BTreeMap<SessionId, (CallId, LegId)>,
     pub(crate) timers: Timers<(CallId, Wake)>,
     pub(crate) queue_inputs: VecDeque<senim_queue::Input>,
@@ -87,6 +89,12 @@ impl Rooms {
     /// What the calendar says.
     pub(crate) fn wall(&self) -> WallTime {
         self.clock.at(self.now)
+    }
+
+    /// A whole SIP message came or goes: the trace sees it.
+    pub(crate) fn passed(&mut self, incoming: bool, flow: Flow, bytes: &[u8]) {
+        let sip = &self.sip;
+        self.trace.passed(incoming, flow, bytes, |flow| sip.trunk_of(flow), self.now);
     }
 
     /// States what happened.

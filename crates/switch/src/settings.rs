@@ -1,5 +1,6 @@
 //! What the line is: its numbers, trunks, queues, scripts and sounds, as the edge read them from the configuration.
 
+use crate::api::TraceMode;
 use core::time::Duration;
 use senim_base::{ClipId, Language, NumberPlan};
 use senim_ivr::Script;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub features: Features,
     /// A caller served within this time counts for the service level.
     pub service_level: Duration,
+    /// How much of each SIP message the trace keeps.
+    pub trace: TraceMode,
     /// A registered softphone that gives no sign of life to an INVITE within this time is unreachable.
     pub progress_max: Duration,
 }

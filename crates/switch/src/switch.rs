@@ -1,6 +1,6 @@
 //! The switch itself: takes an input, finds the call it belongs to, lets the rooms speak until they are silent.
 
-use crate::api::{Command, Ticket};
+use crate::api::{Command, Peer, Ticket};
 use crate::books::Books;
 use crate::call::{Call, Knock, State, Then};
 use crate::facts::{CallerIdentity, Doing, Fact, ms};
@@ -8,6 +8,7 @@ use crate::identity;
 use crate::ports::Ports;
 use crate::rooms::{Output, Rooms};
 use crate::settings::{Destination, Settings};
+use crate::trace::Trace;
 use crate::trunks::Trunks;
 use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
 use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
@@ -120,6 +121,7 @@ impl Switch {
         let queue_settings =
             senim_queue::Settings { queues: settings.queues.clone(), ..senim_queue::Settings::default() };
         let queue = Queue::new(queue_settings, books.next_offer());
+        let trace = Trace::new(settings.trace, entropy.fork().u64());
         let rooms = Rooms {
             now,
             clock: WallClock::read(now, wall),
@@ -128,6 +130,7 @@ impl Switch {
             books,
             ports: Ports::new(settings.media.ports),
             trunks: Trunks::new(&settings.trunks, now),
+            trace,
             sessions: BTreeMap::new(),
             timers: Timers::new(),
             queue_inputs: VecDeque::new(),
@@ -188,8 +191,18 @@ impl Switch {
         let now = self.rooms.now;
         match input {
             Input::Sip(input) => {
+                match input {
+                    senim_sip::Input::Datagram { flow, bytes } => self.rooms.passed(true, flow, bytes),
+                    senim_sip::Input::Stream { flow, bytes } if flow.transport.keeps_bounds() => {
+                        self.rooms.passed(true, flow, bytes);
+                    }
+                    _ => {}
+                }
                 // Bad bytes are the peer's fault; the endpoint has answered or counted them.
                 let _counted = self.rooms.sip.handle(input, now);
+                while let Some((flow, frame)) = self.rooms.sip.next_frame() {
+                    self.rooms.passed(true, flow, &frame);
+                }
             }
             Input::Media(call, event) => self.with_call(call, |c, rooms| c.on_media(&event, rooms)),
             Input::Recording(report) => self.recording_report(report),
@@ -302,6 +315,7 @@ impl Switch {
     fn sip_output(&mut self, output: senim_sip::Output) {
         match output {
             senim_sip::Output::Transmit { flow, bytes } => {
+                self.rooms.passed(false, flow, &bytes);
                 self.rooms.out.push_back(Output::Transmit { flow, bytes });
             }
             senim_sip::Output::Disconnect(flow) => self.rooms.out.push_back(Output::Disconnect(flow)),
@@ -357,6 +371,8 @@ impl Switch {
         let id = CallId(self.next_call);
         let result = decided.and_then(|(then, record)| {
             self.next_call += 1;
+            let caller = Peer::Caller(trunk.clone());
+            self.rooms.trace.belongs(invitation.request.call_id(), id, caller);
             let knock = Knock {
                 session: invitation.session,
                 offer: invitation.offer.as_deref(),

@@ -22,19 +22,21 @@ pub(crate) fn reply(reply: Reply) -> Response {
         }
         Reply::Board { board } => Json(*board).into_response(),
         Reply::Consultants { consultants } => Json(consultants).into_response(),
-        Reply::Appeal { .. } => Json(reply).into_response(),
+        Reply::Appeal { .. } | Reply::Traces { .. } | Reply::Trace { .. } => Json(reply).into_response(),
     }
 }
 
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::UnknownConsultant { .. } | Refusal::UnknownCall { .. } | Refusal::UnknownAppeal { .. } => {
-            StatusCode::NOT_FOUND
-        }
+        Refusal::UnknownConsultant { .. }
+        | Refusal::UnknownCall { .. }
+        | Refusal::UnknownAppeal { .. }
+        | Refusal::NoTrace { .. } => StatusCode::NOT_FOUND,
         Refusal::BadLogin { .. } | Refusal::NoLanguage => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::StatusNotAllowed { .. } | Refusal::NotNow { .. } | Refusal::NoCall { .. } => {
-            StatusCode::CONFLICT
-        }
+        Refusal::StatusNotAllowed { .. }
+        | Refusal::NotNow { .. }
+        | Refusal::NoCall { .. }
+        | Refusal::NotTraced { .. } => StatusCode::CONFLICT,
         Refusal::NumbersExhausted { .. }
         | Refusal::LineNotRunning
         | Refusal::NoForwardTrunk

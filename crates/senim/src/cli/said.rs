@@ -119,6 +119,7 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
             demand.authority
         ),
         Fact::ExportRefused { by, why, .. } => format!("recording refused to {}: {why}", author(by)),
+        Fact::TraceOpened { by } => format!("SIP messages read in full by {}", author(by)),
         Fact::Ended { cause, disposition, length_ms } => {
             let disposition = disposition.map(|d| format!(", {}", word(&d))).unwrap_or_default();
             format!("ended: {}{disposition}, {}", word(cause), minutes(*length_ms))

@@ -3,6 +3,7 @@
 
 use senim_base::NumberPlan;
 use senim_switch::Features;
+use senim_switch::api::TraceMode;
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -71,6 +72,8 @@ pub struct Sip {
     pub user_agent: String,
     /// Password algorithms offered to softphones, the first first: SHA-256, MD5.
     pub digest: Vec<String>,
+    /// How much of each message is kept in memory for `senim sip trace`: off, redacted, full.
+    pub trace: TraceMode,
 }
 
 /// `[media]`.
@@ -209,6 +212,7 @@ impl Default for Sip {
             advertised: String::new(),
             user_agent: "Senim".into(),
             digest: vec!["SHA-256".into(), "MD5".into()],
+            trace: TraceMode::Redacted,
         }
     }
 }

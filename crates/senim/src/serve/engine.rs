@@ -146,7 +146,13 @@ impl Engine {
                 self.tickets += 1;
                 let ticket = Ticket(self.tickets);
                 // Nobody opens a recording on a note that may be lost (FEATURES R12).
-                let strict = matches!(command, Command::NoteSearch { .. } | Command::NoteExport { .. });
+                // Nor whole messages of a caller.
+                let strict = matches!(
+                    command,
+                    Command::NoteSearch { .. }
+                        | Command::NoteExport { .. }
+                        | Command::Trace { texts_for: Some(_), .. }
+                );
                 self.unsettled = false;
                 self.waiting.insert(ticket, Asker { answer, strict });
                 self.give(Input::Command(ticket, command));

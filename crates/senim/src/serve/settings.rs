@@ -41,6 +41,7 @@ pub fn switch(
             consultant_inactivity: seconds(plan.config.media.consultant_inactivity_s),
         },
         keep_restricted: line.keep_restricted,
+        trace: plan.config.sip.trace,
         features: line.features.clone(),
         service_level: plan.service_level,
         progress_max: seconds(line.softphone_silence_s),

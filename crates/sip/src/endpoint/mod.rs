@@ -80,6 +80,8 @@ pub struct Endpoint {
     next_session: u64,
     next_request: u64,
     out: VecDeque<Output>,
+    /// Whole messages of streams that came with the last input.
+    frames: VecDeque<(Flow, Vec<u8>)>,
 }
 
 impl core::fmt::Debug for Endpoint {
@@ -109,6 +111,7 @@ impl Endpoint {
             next_session: 0,
             next_request: 0,
             out: VecDeque::new(),
+            frames: VecDeque::new(),
         }
     }
 
@@ -127,6 +130,11 @@ impl Endpoint {
         self.registrar.bindings(user)
     }
 
+    /// The Call-ID of a session that is not forgotten yet.
+    pub fn call_id(&self, session: SessionId) -> Option<&str> {
+        self.sessions.get(&session).map(|s| s.dialog.call_id.as_str())
+    }
+
     /// Takes a user's account away, and his phones with it.
     pub fn remove_user(&mut self, user: &str) {
         self.guard.remove_account(user);
@@ -137,6 +145,7 @@ impl Endpoint {
     /// Takes an input. The fault has been dealt with on the wire; it is told for counting.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) -> Result<(), Fault> {
         self.expire(now);
+        self.frames.clear();
         let result = match input {
             Input::Datagram { flow, bytes } => self.datagram(flow, bytes, now),
             Input::Stream { flow, bytes } => self.stream(flow, bytes, now),

@@ -127,8 +127,8 @@ impl Endpoint {
         None
     }
 
-    /// The trunk whose addresses this flow comes from.
-    pub(super) fn trunk_of(&self, flow: Flow) -> Option<String> {
+    /// The trunk whose addresses this flow comes from, by its name.
+    pub fn trunk_of(&self, flow: Flow) -> Option<String> {
         let ip = flow.remote.ip();
         let trunk =
             self.settings.trunks.iter().find(|trunk| trunk.sources.iter().any(|net| net.contains(ip)))?;

@@ -50,6 +50,7 @@ impl Endpoint {
                 Ok(Frame::Message(bytes)) => {
                     progress = true;
                     let fault = self.message(flow, &bytes, now);
+                    self.frames.push_back((flow, bytes));
                     result = result.and(fault);
                 }
                 Ok(Frame::Ping) => self.transmit(flow, b"\r\n".to_vec()),
@@ -79,6 +80,12 @@ impl Endpoint {
         let result = self.message(flow, bytes, now);
         self.watch(flow, true, now);
         result
+    }
+
+    /// The next whole message that the last [`Endpoint::handle`] found in a stream, for whoever traces what came; the
+    /// next one forgets the rest. Datagrams are whole as they come.
+    pub fn next_frame(&mut self) -> Option<(Flow, Vec<u8>)> {
+        self.frames.pop_front()
     }
 
     /// The peer on this connection has shown that it belongs here.

@@ -2,8 +2,10 @@
 //! and the HTTP pages speak these words and no others.
 
 mod board;
+mod trace;
 
 pub use board::{Board, ConsultantRow, TalkingRow, Totals, TrunkRow, WaitingRow};
+pub use trace::{MediaSeen, Peer, Step, TraceMode, TraceRow, Traced, What, WhichTrace};
 
 use crate::facts::{Author, DemandNote, Doing};
 use core::fmt;
@@ -55,6 +57,11 @@ pub enum Command {
     NoteExport { recording: RecordingId, number: AppealNumber, demand: DemandNote, by: Author },
     /// Note that a recording was refused.
     NoteRefusal { number: Option<AppealNumber>, by: Author, why: String },
+    /// What was said on the wires lately, a row a conversation: so many calls, and so many others.
+    Traces { limit: usize },
+    /// The messages of one conversation. Whole texts, if the line keeps them, only for somebody who says who he is: that
+    /// is a fact, and answered once it is safe.
+    Trace { which: WhichTrace, texts_for: Option<Author> },
     /// No new calls; answered when the last one has ended.
     Drain,
 }
@@ -100,6 +107,10 @@ pub enum Reply {
     Appeal { number: AppealNumber, status: Status, calls: Vec<CallId> },
     /// The live board.
     Board { board: Box<Board> },
+    /// Conversations, newest first: calls, then the rest.
+    Traces { mode: TraceMode, rows: Vec<TraceRow> },
+    /// One conversation.
+    Trace { mode: TraceMode, trace: Box<Traced> },
     /// Not done, and nothing changed.
     Refused { refusal: Refusal },
 }
@@ -133,6 +144,10 @@ pub enum Refusal {
     NoForwardTrunk,
     /// The fact could not be brought to the disk in time; what depends on it is not done.
     NotOnDisk,
+    /// Nothing is kept of this conversation.
+    NoTrace { which: WhichTrace },
+    /// The line keeps no trace, or not so much of it.
+    NotTraced { mode: TraceMode },
     /// The line is about to stop.
     Draining,
 }
@@ -170,6 +185,15 @@ impl fmt::Display for Refusal {
             Refusal::NotOnDisk => {
                 f.write_str("the disk did not take the note of this in time, so it is not done; see to the disk and ask again")
             }
+            Refusal::NoTrace { which } => {
+                write!(f, "no message of {which} is kept (the newest calls of this run are); `senim sip trace` lists what is")
+            }
+            Refusal::NotTraced { mode: TraceMode::Off } => {
+                f.write_str("the line keeps no trace: [sip] trace is \"off\"; write \"redacted\" and start it again")
+            }
+            Refusal::NotTraced { .. } => f.write_str(
+                "the line keeps no texts: [sip] trace is \"redacted\"; write \"full\" and start it again, if the law lets you",
+            ),
             Refusal::Draining => f.write_str("the line is about to stop and takes nothing new"),
         }
     }

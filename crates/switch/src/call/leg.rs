@@ -1,5 +1,6 @@
 //! One party's connection within a call: a SIP session, its offer/answer machine, a port of ours.
 
+use crate::api::Peer;
 use crate::facts::{Fact, Party};
 use crate::rooms::Rooms;
 use senim_base::{CallId, LegId, RecordingId, TrackId};
@@ -39,6 +40,23 @@ impl Leg {
     pub(crate) fn attach(&mut self, call: CallId, session: SessionId, rooms: &mut Rooms) {
         self.session = Some(session);
         rooms.sessions.insert(session, (call, self.id));
+        if let Some(peer) = self.peer_of_trace(rooms)
+            && let Some(call_id) = rooms.sip.call_id(session)
+        {
+            rooms.trace.belongs(call_id, call, peer);
+        }
+    }
+
+    /// How the trace calls the party; a caller is known by how he came in.
+    fn peer_of_trace(&self, rooms: &Rooms) -> Option<Peer> {
+        match self.party {
+            Party::Consultant(_) => Some(Peer::Consultant),
+            Party::Forward => {
+                let number = rooms.settings.forwards.get(super::UCC).map(|f| f.number.clone());
+                Some(Peer::Forward(number.unwrap_or_default()))
+            }
+            Party::Caller | Party::Line => None,
+        }
     }
 
     /// Tells the media worker what was agreed.
