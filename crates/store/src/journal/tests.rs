@@ -333,3 +333,19 @@ fn the_writer_ends_beside_a_dead_disk() {
     writer.submit(records(1, 2)).unwrap();
     assert_eq!(writer.stop().map(|j| j.last_seq()), Some(0));
 }
+
+#[test]
+fn facts_that_nobody_waits_for_become_safe_by_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path()).unwrap();
+    let (tell, told) = mpsc::channel();
+    let on = move |n| tell.send(n).unwrap();
+    let writer = JournalWriter::start(journal, on).unwrap();
+    writer.submit(records(1, 3)).unwrap();
+    assert!(matches!(told.recv().unwrap(), Notice::Synced(facts) if facts == records(1, 3)));
+    assert_eq!(writer.synced(), 3);
+    // In the file at once, synced or not: what the end of the program still has to do is little.
+    writer.submit(records(4, 5)).unwrap();
+    assert_eq!(writer.stop().unwrap().last_seq(), 5);
+    assert_eq!(all(dir.path()), records(1, 5));
+}

@@ -7,6 +7,7 @@ use senim_switch::facts::Record;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Facts that may wait for the disk, about 50 MB. More are refused: the line then takes no new calls.
 pub const WAITING_MAX: usize = 100_000;
@@ -14,6 +15,9 @@ pub const WAITING_MAX: usize = 100_000;
 const GROUP_MAX: usize = 4_096;
 /// How long after a failure the disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Facts that nobody waits for share a sync with those of so long after them: a power cut may cost as much. They are
+/// in the file at once, where a kill of the program does not reach them.
+const SYNC_WITHIN: Duration = Duration::from_millis(10);
 
 /// What the thread tells.
 #[derive(Debug)]
@@ -59,6 +63,8 @@ struct Shared {
     waiting_max: usize,
     in_hand: usize,
     submitted: u64,
+    /// The last fact that somebody waits for.
+    wanted: u64,
     stop: bool,
     health: Health,
 }
@@ -136,7 +142,9 @@ impl JournalWriter {
 
     /// Waits until fact `seq` is safe; `false` when that took longer than `at_most`.
     pub fn wait(&self, seq: u64, at_most: Duration) -> bool {
-        let shared = self.meeting.enter();
+        let mut shared = self.meeting.enter();
+        shared.wanted = shared.wanted.max(seq.min(shared.submitted));
+        self.meeting.work.notify_one();
         let unsafe_yet = |s: &mut Shared| s.health.synced < seq && !s.health.ended;
         let waited = self.meeting.safe.wait_timeout_while(shared, at_most, unsafe_yet);
         waited.unwrap_or_else(PoisonError::into_inner).0.health.synced >= seq
@@ -189,59 +197,98 @@ impl Drop for JournalWriter {
     }
 }
 
+/// What the thread does next.
+enum Next {
+    /// Write these.
+    Write(Vec<Record>),
+    /// Bring what is written to the disk.
+    Sync,
+    /// Nothing waits and nobody will come.
+    End,
+}
+
 fn run(mut journal: Journal, meeting: &Meeting, retry: Duration, mut on: impl FnMut(Notice)) -> Journal {
+    let mut written: Vec<Record> = Vec::new();
+    let mut due = None;
     loop {
-        let Some(group) = next_group(meeting) else { return journal };
-        let Some(last) = group.last().map(|r| r.seq) else { continue };
-        let mut written = false;
-        loop {
-            let done = if written { Ok(()) } else { journal.append_all(&group) };
-            written = done.is_ok();
-            match done.and_then(|()| journal.sync()) {
-                Ok(()) => break,
-                Err(fault) => {
-                    if !std::mem::replace(&mut meeting.enter().health.stalled, true) {
-                        on(Notice::Stalled(fault));
-                    }
-                    let shared = meeting.enter();
-                    let waited = meeting.work.wait_timeout_while(shared, retry, |s| !s.stop);
-                    let (shared, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
-                    if shared.stop && !timed_out.timed_out() {
-                        drop(shared);
-                        // One last attempt before the program ends.
-                        let done = if written { Ok(()) } else { journal.append_all(&group) };
-                        if done.and_then(|()| journal.sync()).is_err() {
-                            return journal;
-                        }
-                        break;
-                    }
+        match next(meeting, written.len(), due) {
+            Next::Write(group) => {
+                if !insist(|| journal.append_all(&group), meeting, retry, &mut on) {
+                    return journal;
                 }
+                written.extend(group);
+                due.get_or_insert_with(|| Instant::now() + SYNC_WITHIN);
             }
+            Next::Sync => {
+                if !insist(|| journal.sync(), meeting, retry, &mut on) {
+                    return journal;
+                }
+                due = None;
+                synced(core::mem::take(&mut written), meeting, &mut on);
+            }
+            Next::End => return journal,
         }
-        let resumed = {
-            let mut shared = meeting.enter();
-            shared.in_hand = 0;
-            shared.health.synced = last;
-            std::mem::replace(&mut shared.health.stalled, false)
-        };
-        meeting.safe.notify_all();
-        if resumed {
-            on(Notice::Resumed);
-        }
-        on(Notice::Synced(group));
     }
 }
 
-/// Waits for facts and takes a group of them; `None` when the thread has to end and nothing waits.
-fn next_group(meeting: &Meeting) -> Option<Vec<Record>> {
-    let shared = meeting.enter();
-    let waited = meeting.work.wait_while(shared, |s| s.waiting.is_empty() && !s.stop);
-    let mut shared = waited.unwrap_or_else(PoisonError::into_inner);
-    if shared.waiting.is_empty() {
-        return None;
+/// Waits for something to do. What is written is synced when somebody waits for it, when it is due, or when it is a
+/// whole group.
+fn next(meeting: &Meeting, written: usize, due: Option<Instant>) -> Next {
+    let mut shared = meeting.enter();
+    loop {
+        let left = due.map(|at| at.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) || written >= GROUP_MAX {
+            return Next::Sync;
+        }
+        if !shared.waiting.is_empty() {
+            let n = shared.waiting.len().min(GROUP_MAX);
+            shared.in_hand += n;
+            return Next::Write(shared.waiting.drain(..n).collect());
+        }
+        if written > 0 && (shared.stop || shared.wanted > shared.health.synced) {
+            return Next::Sync;
+        }
+        if shared.stop {
+            return Next::End;
+        }
+        shared = match left {
+            Some(left) => meeting.work.wait_timeout(shared, left).unwrap_or_else(PoisonError::into_inner).0,
+            None => meeting.work.wait(shared).unwrap_or_else(PoisonError::into_inner),
+        };
     }
-    let n = shared.waiting.len().min(GROUP_MAX);
-    let group: Vec<Record> = shared.waiting.drain(..n).collect();
-    shared.in_hand = group.len();
-    Some(group)
+}
+
+/// Tries until the disk obliges; `false` when the program ends meanwhile and one last attempt failed, too.
+fn insist(
+    mut attempt: impl FnMut() -> Result<(), Fault>,
+    meeting: &Meeting,
+    retry: Duration,
+    on: &mut impl FnMut(Notice),
+) -> bool {
+    while let Err(fault) = attempt() {
+        if !core::mem::replace(&mut meeting.enter().health.stalled, true) {
+            on(Notice::Stalled(fault));
+        }
+        let waited = meeting.work.wait_timeout_while(meeting.enter(), retry, |s| !s.stop);
+        let (shared, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
+        if shared.stop && !timed_out.timed_out() {
+            drop(shared);
+            return attempt().is_ok();
+        }
+    }
+    true
+}
+
+fn synced(group: Vec<Record>, meeting: &Meeting, on: &mut impl FnMut(Notice)) {
+    let resumed = {
+        let mut shared = meeting.enter();
+        shared.in_hand = 0;
+        shared.health.synced = group.last().map_or(shared.health.synced, |r| r.seq);
+        core::mem::replace(&mut shared.health.stalled, false)
+    };
+    meeting.safe.notify_all();
+    if resumed {
+        on(Notice::Resumed);
+    }
+    on(Notice::Synced(group));
 }
