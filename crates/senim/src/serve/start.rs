@@ -99,7 +99,7 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     let follower = Arc::new(follower);
     let follow = follower.clone();
     let journal = JournalWriter::start(journal, move |notice| match notice {
-        Notice::Synced(records) => records.last().into_iter().for_each(|r| follow.safe(r.seq)),
+        Notice::Synced(facts) => follow.safe_facts(facts),
         Notice::Stalled(fault) => tracing::error!("the journal stalls: {fault}"),
         Notice::Resumed => tracing::warn!("the journal is written again"),
     })

@@ -4,12 +4,16 @@
 use super::{GROUP, ViewFault, Views};
 use crate::journal::{JournalWatch, Reader};
 use core::time::Duration;
+use senim_switch::facts::Record;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 /// Facts are gathered so long before they are applied together.
 const GATHER: Duration = Duration::from_millis(50);
+/// Facts kept at hand for the next group, about 4 MB. When more come before it, they are read from the journal.
+const AT_HAND_MAX: usize = 8_192;
 /// How long after a failure it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -17,6 +21,8 @@ const RETRY: Duration = Duration::from_secs(1);
 struct State {
     safe: u64,
     applied: u64,
+    /// The newest safe facts, in order and without holes.
+    at_hand: VecDeque<Record>,
     failing: bool,
     stop: bool,
 }
@@ -56,12 +62,29 @@ impl Follower {
         Ok(Follower { meeting, views, journal: OnceLock::new(), thread: Some(thread) })
     }
 
-    /// Facts up to `seq` are safe. Cheap.
+    /// Facts up to `seq` are safe: they are read from the journal. Cheap.
     pub fn safe(&self, seq: u64) {
         let mut state = self.meeting.enter();
         state.safe = state.safe.max(seq);
         drop(state);
         self.meeting.turned.notify_all();
+    }
+
+    /// These facts are safe, the next ones in order: they need not be read again. Cheap.
+    pub fn safe_facts(&self, facts: Vec<Record>) {
+        let (Some(first), Some(last)) = (facts.first().map(|r| r.seq), facts.last().map(|r| r.seq)) else {
+            return;
+        };
+        let mut state = self.meeting.enter();
+        let follows = state.at_hand.back().is_none_or(|newest| newest.seq + 1 == first);
+        if !follows || state.at_hand.len() + facts.len() > AT_HAND_MAX {
+            state.at_hand.clear();
+        }
+        if facts.len() <= AT_HAND_MAX {
+            state.at_hand.extend(facts);
+        }
+        drop(state);
+        self.safe(last);
     }
 
     /// Whatever was handed to this journal counts for [`Follower::fresh`], safe or not yet. Said once, at start.
@@ -105,6 +128,7 @@ impl Drop for Follower {
 }
 
 fn run(views: &Views, journal: &Path, meeting: &Meeting) {
+    let mut reader = None;
     loop {
         let state = meeting.enter();
         let waited = meeting.turned.wait_while(state, |s| s.applied >= s.safe && !s.stop);
@@ -117,13 +141,15 @@ fn run(views: &Views, journal: &Path, meeting: &Meeting) {
         if !stop {
             std::thread::sleep(GATHER);
         }
-        let done = step(views, journal, safe);
+        let at_hand = core::mem::take(&mut meeting.enter().at_hand);
+        let done = step(views, journal, &mut reader, &Vec::from(at_hand), safe);
         let mut state = meeting.enter();
         state.failing = done.is_err();
         match done {
             Ok(applied) => state.applied = applied,
             Err(_) if stop => return,
             Err(_) => {
+                reader = None;
                 let waited = meeting.turned.wait_timeout_while(state, RETRY, |s| !s.stop);
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
@@ -132,10 +158,28 @@ fn run(views: &Views, journal: &Path, meeting: &Meeting) {
     }
 }
 
-/// Applies what is safe; returns the last fact applied.
-fn step(views: &Views, journal: &Path, safe: u64) -> Result<u64, ViewFault> {
+/// Applies what is safe, from hand if that leads on to `safe`, else from the journal; returns the last fact applied.
+/// The reader stays where it is between steps: a segment is not gone through again for each group.
+fn step(
+    views: &Views,
+    journal: &Path,
+    reader: &mut Option<Reader>,
+    at_hand: &[Record],
+    safe: u64,
+) -> Result<u64, ViewFault> {
     let mut applied = views.applied()?;
-    let mut reader = Reader::open(journal, applied + 1);
+    let leads_on = at_hand.first().is_some_and(|first| first.seq <= applied + 1)
+        && at_hand.last().is_some_and(|last| last.seq >= safe);
+    if leads_on {
+        for group in at_hand.chunks(GROUP) {
+            views.apply_all(group)?;
+        }
+        return views.applied();
+    }
+    let reader = match reader {
+        Some(there) if there.next_seq() == applied + 1 => there,
+        other => other.insert(Reader::open(journal, applied + 1)),
+    };
     while applied < safe {
         let wanted = usize::try_from(safe - applied).unwrap_or(GROUP).min(GROUP);
         let group = reader.by_ref().take(wanted).collect::<Result<Vec<_>, _>>()?;

@@ -307,3 +307,25 @@ fn who_asks_after_a_fact_was_handed_over_sees_it() {
     }
     assert_eq!(writer.watch().submitted(), records.len() as u64);
 }
+
+#[test]
+fn facts_at_hand_need_no_reading_and_a_gap_is_read_from_the_journal() {
+    let mut w = World::new();
+    let (views, _) = w.open();
+    w.call(1, number(1));
+    w.call(2, number(2));
+    let records: Vec<Record> = w.journal.read_from(1).map(Result::unwrap).collect();
+    let (first, rest) = records.split_at(4);
+    // A journal that knows the first facts alone: what comes beyond them was at hand.
+    let other = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(other.path()).unwrap().0;
+    journal.append_all(first).unwrap();
+    let follower = Follower::start(views, other.path()).unwrap();
+    follower.safe_facts(first[2..].to_vec());
+    assert_eq!(follower.fresh(Duration::from_secs(20)).applied().unwrap(), 4);
+    follower.safe_facts(rest.to_vec());
+    let views = follower.fresh(Duration::from_secs(20));
+    assert_eq!(views.applied().unwrap(), records.len() as u64);
+    assert!(views.call(CallId(2)).unwrap().unwrap().cause.is_some());
+    assert_eq!(follower.lag(), (0, false));
+}
