@@ -25,7 +25,7 @@ struct House {
 impl House {
     async fn open(limits: Limits) -> House {
         let (on, arrivals) = mpsc::unbounded_channel();
-        let listen = Listen { udp: vec![free()], tcp: vec![free()] };
+        let listen = Listen { udp: vec![free()], tcp: vec![free()], ..Listen::default() };
         let sockets =
             bind_with(&listen, limits, move |arrival| on.send(arrival).unwrap_or(())).await.unwrap();
         House { sockets, arrivals }
@@ -123,15 +123,15 @@ async fn an_address_in_use_is_named_and_nothing_else_stays_open() {
     let house = House::open(Limits::default()).await;
     let (udp, tcp) = (house.address(Transport::Udp), house.address(Transport::Tcp));
     for (transport, address, listen) in [
-        (Transport::Udp, udp, Listen { udp: vec![free(), udp], tcp: vec![] }),
-        (Transport::Tcp, tcp, Listen { udp: vec![], tcp: vec![tcp] }),
+        (Transport::Udp, udp, Listen { udp: vec![free(), udp], ..Listen::default() }),
+        (Transport::Tcp, tcp, Listen { tcp: vec![tcp], ..Listen::default() }),
     ] {
         let fault = bind(&listen, |_| ()).await.err().expect("in use");
         assert_eq!((fault.transport, fault.address, fault.why), (transport, address, ErrorKind::AddrInUse));
         let text = fault.to_string();
         assert!(text.contains(&address.to_string()) && text.contains("port in use"), "{text}");
     }
-    let elsewhere = Listen { udp: vec!["192.0.2.1:5060".parse().unwrap()], tcp: vec![] };
+    let elsewhere = Listen { udp: vec!["192.0.2.1:5060".parse().unwrap()], ..Listen::default() };
     let fault = bind(&elsewhere, |_| ()).await.err().expect("not ours");
     assert!(fault.to_string().contains("no such address on this machine"), "{fault}");
 }
@@ -259,7 +259,7 @@ async fn dropping_the_sockets_closes_connections_and_frees_the_ports() {
     house.stream(5).await;
     drop(house.sockets);
     assert!(reads_end(&mut peer).await);
-    let listen = Listen { udp: vec![local[0].1], tcp: vec![local[1].1] };
+    let listen = Listen { udp: vec![local[0].1], tcp: vec![local[1].1], ..Listen::default() };
     let again = tokio::time::timeout(LONG, async {
         loop {
             match bind(&listen, |_| ()).await {

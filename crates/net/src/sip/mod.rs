@@ -2,12 +2,20 @@
 //!
 //! Nothing is framed, parsed or decided here. Whoever is told of an [`Arrival`] must return at once.
 
+mod der;
 mod sender;
+mod stream;
 mod table;
 mod tcp;
+mod tls;
 mod udp;
+mod upgrade;
+mod websocket;
 
 pub use sender::{Counters, Sender};
+pub use tls::{Identity, OnReload, Tls, TlsFault, TlsFiles, TlsWhy};
+pub use upgrade::{HEAD_BYTES_MAX, Refusal, WebSocketRules, answer, head_end};
+pub use websocket::MESSAGE_BYTES_MAX;
 
 use core::fmt;
 use core::time::Duration;
@@ -24,6 +32,29 @@ pub struct Listen {
     pub udp: Vec<SocketAddr>,
     /// For streams.
     pub tcp: Vec<SocketAddr>,
+    /// For streams under TLS.
+    pub tls: Vec<SocketAddr>,
+    /// For WebSockets.
+    pub ws: Vec<SocketAddr>,
+    /// For WebSockets under TLS.
+    pub wss: Vec<SocketAddr>,
+    /// What TLS is made of, either way; without it handshakes fail.
+    pub secure: Option<Arc<Tls>>,
+    /// Who may open WebSockets.
+    pub websocket: WebSocketRules,
+}
+
+impl Listen {
+    /// The addresses of connections, each with what is spoken there.
+    fn streams(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
+        let kinds = [
+            (Transport::Tcp, &self.tcp),
+            (Transport::Tls, &self.tls),
+            (Transport::Ws, &self.ws),
+            (Transport::Wss, &self.wss),
+        ];
+        kinds.into_iter().flat_map(|(transport, all)| all.iter().map(move |address| (transport, *address)))
+    }
 }
 
 /// Ceilings of the sockets, and what happens there.
@@ -33,9 +64,10 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Connections in all; a further one is closed at once and counted.
     pub connections: usize,
-    /// A caller's connection that has earned no answer of ours for so long after it opened is closed.
+    /// A caller's connection that has earned no answer of ours for so long after it opened is closed;
+    /// handshakes of TLS and WebSocket are within that time.
     pub unanswered: Duration,
-    /// How long opening a connection may take before it [failed](Arrival::Failed).
+    /// How long opening a connection may take, and its handshake again, before it [failed](Arrival::Failed).
     pub connect: Duration,
     /// How long a peer may leave our bytes unread before its connection is closed.
     pub write: Duration,
@@ -50,7 +82,7 @@ impl Default for Limits {
         Limits {
             connections_per_address: 64,
             connections: 4096,
-            unanswered: Duration::from_secs(30),
+            unanswered: Duration::from_secs(10),
             connect: Duration::from_secs(3),
             write: Duration::from_secs(10),
             stream_queue: 256,
@@ -69,7 +101,7 @@ pub enum Arrival {
         /// The whole of it.
         bytes: Vec<u8>,
     },
-    /// A piece of a stream, cut anywhere.
+    /// A piece of a stream, cut anywhere; of a WebSocket, one whole message.
     Stream {
         /// Its connection.
         flow: Flow,
@@ -96,7 +128,7 @@ impl fmt::Debug for Arrival {
 /// Operator: an address that cannot be listened on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BindFault {
-    /// UDP or TCP.
+    /// What should be spoken there.
     pub transport: Transport,
     /// As configured.
     pub address: SocketAddr,
@@ -162,9 +194,9 @@ pub async fn bind_with(
     for address in &listen.udp {
         udp.push(udp::open(*address).map_err(|why| fault(Transport::Udp, *address, why))?);
     }
-    let mut tcp = Vec::new();
-    for address in &listen.tcp {
-        tcp.push(tcp::open(*address).map_err(|why| fault(Transport::Tcp, *address, why))?);
+    let mut streams = Vec::new();
+    for (transport, address) in listen.streams() {
+        streams.push((transport, tcp::open(address).map_err(|why| fault(transport, address, why))?));
     }
 
     let mut local = Vec::new();
@@ -175,10 +207,14 @@ pub async fn bind_with(
         local.push((Transport::Udp, port.local));
         ports.push(port);
     }
-    let sender = Sender::new(ports, limits, on);
-    for (listener, address) in tcp {
-        local.push((Transport::Tcp, address));
-        listeners.push(tokio::spawn(tcp::accept(listener, address, sender.clone())).abort_handle());
+    let sender = Sender::new(ports, limits, listen.secure.clone(), listen.websocket.clone(), on);
+    for (transport, (listener, address)) in streams {
+        local.push((transport, address));
+        listeners
+            .push(tokio::spawn(tcp::accept(listener, transport, address, sender.clone())).abort_handle());
+    }
+    if let Some(tls) = &listen.secure {
+        listeners.push(tokio::spawn(tls.clone().watch()).abort_handle());
     }
     Ok(SipSockets { local, sender, listeners })
 }

@@ -2,7 +2,7 @@
 
 use super::table::{Put, Table};
 use super::udp::Port;
-use super::{Arrival, Limits, Listener, tcp};
+use super::{Arrival, Limits, Listener, Tls, WebSocketRules, tcp};
 use senim_sip::{Flow, Transport};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,8 @@ struct Shared {
     ports: Vec<Port>,
     table: Mutex<Table>,
     limits: Limits,
+    tls: Option<Arc<Tls>>,
+    websocket: WebSocketRules,
     on: Listener,
     runtime: Handle,
     counts: Counts,
@@ -44,30 +46,37 @@ pub struct Counters {
 
 impl Sender {
     /// Must be called within the runtime that the sockets live on.
-    pub(super) fn new(ports: Vec<Port>, limits: Limits, on: Listener) -> Sender {
+    pub(super) fn new(
+        ports: Vec<Port>,
+        limits: Limits,
+        tls: Option<Arc<Tls>>,
+        websocket: WebSocketRules,
+        on: Listener,
+    ) -> Sender {
         Sender(Arc::new(Shared {
             ports,
             table: Mutex::new(Table::default()),
             limits,
+            tls,
+            websocket,
             on,
             runtime: Handle::current(),
             counts: Counts::default(),
         }))
     }
 
-    /// Sends one message. Never blocks. A TCP flow of connection 0 goes on the connection open on that way, or has
-    /// one opened. What cannot be sent comes back as [`Arrival::Failed`] with the same flow.
+    /// Sends one message. Never blocks. A stream's flow of connection 0 goes on the connection open on that way, or has
+    /// one opened; WebSockets are opened by browsers alone. What cannot be sent comes back as [`Arrival::Failed`] with the same flow.
     pub fn send(&self, flow: Flow, bytes: Vec<u8>) {
         match flow.transport {
             Transport::Udp => self.send_datagram(flow, bytes),
-            Transport::Tcp => self.send_stream(flow, bytes),
-            _ => self.fail(flow),
+            _ => self.send_stream(flow, bytes),
         }
     }
 
     /// Closes a connection once its queue is written. [`Arrival::Closed`] follows; datagrams have nothing to close.
     pub fn disconnect(&self, flow: Flow) {
-        if flow.transport == Transport::Tcp {
+        if flow.transport.is_reliable() {
             let mut table = self.table();
             if let Some(number) = table.find(flow) {
                 table.remove(number);
@@ -114,7 +123,7 @@ impl Sender {
                 Put::Gone(again) => bytes = again,
             }
         }
-        if flow.connection != 0 {
+        if flow.connection != 0 || !flow.transport.can_be_opened() {
             // A connection once named and now gone is not opened anew: its far end may be behind a NAT.
             return self.fail(flow);
         }
@@ -147,6 +156,14 @@ impl Sender {
 
     pub(super) fn tell(&self, arrival: Arrival) {
         (self.0.on)(arrival);
+    }
+
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.0.tls.as_deref()
+    }
+
+    pub(super) fn websocket_rules(&self) -> &WebSocketRules {
+        &self.0.websocket
     }
 
     pub(super) fn limits(&self) -> &Limits {

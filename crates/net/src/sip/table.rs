@@ -1,7 +1,7 @@
 //! The open connections: by number, by the way they go, and how many each address has.
 
 use super::Limits;
-use senim_sip::Flow;
+use senim_sip::{Flow, Transport};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use tokio::sync::mpsc;
@@ -12,12 +12,19 @@ struct Connection {
     queue: mpsc::Sender<Vec<u8>>,
 }
 
+/// How a connection goes, without its number.
+type Way = (Transport, SocketAddr, SocketAddr);
+
+fn way(flow: Flow) -> Way {
+    (flow.transport, flow.local, flow.remote)
+}
+
 /// All connections.
 #[derive(Default)]
 pub(super) struct Table {
     by_number: BTreeMap<u64, Connection>,
     /// The newest connection between two addresses.
-    by_way: BTreeMap<(SocketAddr, SocketAddr), u64>,
+    by_way: BTreeMap<Way, u64>,
     per_address: BTreeMap<IpAddr, usize>,
     last_number: u64,
 }
@@ -44,7 +51,7 @@ impl Table {
         let flow = Flow { connection: self.last_number, ..flow };
         let (queue, waiting) = mpsc::channel(limits.stream_queue.max(1));
         self.per_address.insert(ip, from_there + 1);
-        self.by_way.insert((flow.local, flow.remote), flow.connection);
+        self.by_way.insert(way(flow), flow.connection);
         self.by_number.insert(flow.connection, Connection { flow, queue });
         Some((flow, waiting))
     }
@@ -52,7 +59,7 @@ impl Table {
     /// The connection that bytes for `flow` go on: its own, or with number 0 any open one on the same way.
     pub(super) fn find(&self, flow: Flow) -> Option<u64> {
         match flow.connection {
-            0 => self.by_way.get(&(flow.local, flow.remote)).copied(),
+            0 => self.by_way.get(&way(flow)).copied(),
             number => self.by_number.contains_key(&number).then_some(number),
         }
     }
@@ -76,7 +83,7 @@ impl Table {
     /// Forgets a connection. Its queue ends, so its task writes what is left and closes it.
     pub(super) fn remove(&mut self, number: u64) {
         let Some(gone) = self.by_number.remove(&number) else { return };
-        let way = (gone.flow.local, gone.flow.remote);
+        let way = way(gone.flow);
         if self.by_way.get(&way) == Some(&number) {
             self.by_way.remove(&way);
         }
@@ -105,7 +112,6 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use senim_sip::Transport;
 
     fn flow(remote: &str) -> Flow {
         let local = "192.0.2.1:5060".parse().unwrap();

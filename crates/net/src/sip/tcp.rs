@@ -1,29 +1,26 @@
-//! Streams: accepting, opening, reading, writing. One task a connection.
+//! Connections: accepting and opening them, for TCP, TLS and WebSockets alike. One task a connection.
 
-use super::{Arrival, Sender};
-use core::pin::pin;
+use super::stream::{self, Link};
+use super::{Arrival, Sender, websocket};
 use core::time::Duration;
+use rustls::ServerConfig;
 use senim_sip::{Flow, Transport};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use std::sync::Arc;
+use tokio::io::split;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-
-/// Bytes read at once.
-const READ_BYTES: usize = 16 * 1024;
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Connections the kernel may hold until we accept them.
 const BACKLOG: i32 = 1024;
 
 /// Rest after a failed accept: mostly no file descriptors are left, and some close meanwhile.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
-
-/// How long what is queued may still be written after the peer has stopped sending.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// After so long a silence the kernel asks whether the peer is still there; phones may be silent for an hour.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -45,13 +42,14 @@ pub(super) fn open(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)>
 }
 
 /// Accepts for ever.
-pub(super) async fn accept(listener: TcpListener, local: SocketAddr, sender: Sender) {
+pub(super) async fn accept(listener: TcpListener, transport: Transport, local: SocketAddr, sender: Sender) {
     loop {
         match listener.accept().await {
-            Ok((stream, remote)) => {
-                let flow = Flow { transport: Transport::Tcp, local, remote, connection: 0 };
+            Ok((socket, remote)) => {
+                let flow = Flow { transport, local, remote, connection: 0 };
                 if let Some((flow, waiting)) = sender.enter(flow) {
-                    tokio::spawn(serve(stream, flow, waiting, sender.clone(), Opened::ByPeer));
+                    let link = Link::accepted(flow, waiting, sender.limits().unanswered);
+                    tokio::spawn(welcome(socket, link, sender.clone()));
                 }
             }
             Err(_) => tokio::time::sleep(ACCEPT_REST).await,
@@ -59,82 +57,69 @@ pub(super) async fn accept(listener: TcpListener, local: SocketAddr, sender: Sen
     }
 }
 
+/// Best effort: without them the connection works, only less well.
+fn tune(socket: &TcpStream) {
+    let _ = socket.set_nodelay(true);
+    let _ = SockRef::from(socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
+}
+
+/// Serves a connection that was accepted, after whatever handshake it needs.
+async fn welcome(socket: TcpStream, link: Link, sender: Sender) {
+    tune(&socket);
+    if !link.flow.transport.is_secure() {
+        return match link.flow.transport {
+            Transport::Ws => websocket::serve(socket, link, sender).await,
+            _ => {
+                let (reader, writer) = socket.into_split();
+                stream::serve(reader, writer, link, sender).await;
+            }
+        };
+    }
+    let Some(config) = sender.tls().and_then(|tls| tls.server()) else { return sender.forget(link.flow) };
+    let Some(secured) = secure(socket, config, &link, &sender).await else {
+        return sender.forget(link.flow);
+    };
+    match link.flow.transport {
+        Transport::Wss => websocket::serve(secured, link, sender).await,
+        _ => {
+            let (reader, writer) = split(secured);
+            stream::serve(reader, writer, link, sender).await;
+        }
+    }
+}
+
+/// The handshake of TLS, in the time that a connection has to be of use. `None`: it failed, or the client did not
+/// show the certificate that is asked of its address.
+async fn secure(
+    socket: TcpStream,
+    config: Arc<ServerConfig>,
+    link: &Link,
+    sender: &Sender,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = TlsAcceptor::from(config).accept(socket);
+    let secured = timeout(stream::left(link.due), handshake).await.ok()?.ok()?;
+    let shown = secured.get_ref().1.peer_certificates();
+    sender.tls()?.admits(link.flow.remote.ip(), shown).then_some(secured)
+}
+
 /// Opens the connection that `flow` numbers, then serves it. `asked` is the flow as the sender knows it.
 pub(super) async fn connect(asked: Flow, flow: Flow, waiting: mpsc::Receiver<Vec<u8>>, sender: Sender) {
-    match tokio::time::timeout(sender.limits().connect, TcpStream::connect(flow.remote)).await {
-        Ok(Ok(stream)) => serve(stream, flow, waiting, sender, Opened::ByUs).await,
-        Ok(Err(_)) | Err(_) => {
-            sender.forget(flow);
-            sender.tell(Arrival::Failed(asked));
-        }
-    }
-}
-
-/// Who began a connection: only a stranger's has to earn its stay.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Opened {
-    ByPeer,
-    ByUs,
-}
-
-/// Reads and writes until either side ends, then says so once.
-async fn serve(
-    stream: TcpStream,
-    flow: Flow,
-    mut waiting: mpsc::Receiver<Vec<u8>>,
-    sender: Sender,
-    opened: Opened,
-) {
-    // Best effort: without them the connection works, only less well.
-    let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
-    let (reader, mut writer) = stream.into_split();
-    let answered = AtomicBool::new(opened == Opened::ByUs);
-    {
-        let mut writing = pin!(write(&mut writer, &mut waiting, sender.limits().write, &answered));
-        let read_ended = tokio::select! {
-            () = read(reader, flow, &sender) => true,
-            () = &mut writing => false,
-            () = unanswered(sender.limits().unanswered, &answered) => false,
-        };
-        // Forgotten, the connection has no queue any more: writing ends with what is in it.
+    let limit = sender.limits().connect;
+    let failed = || {
         sender.forget(flow);
-        if read_ended {
-            let _ = tokio::time::timeout(LAST_WORDS, writing).await;
-        }
+        sender.tell(Arrival::Failed(asked));
+    };
+    let Ok(Ok(socket)) = timeout(limit, TcpStream::connect(flow.remote)).await else { return failed() };
+    tune(&socket);
+    let link = Link::opened(flow, waiting, limit);
+    if flow.transport == Transport::Tcp {
+        let (reader, writer) = socket.into_split();
+        return stream::serve(reader, writer, link, sender.clone()).await;
     }
-    let _ = tokio::time::timeout(LAST_WORDS, writer.shutdown()).await;
-    sender.tell(Arrival::Closed(flow));
-}
-
-/// Returns at the end of the stream or a fault.
-async fn read(mut reader: OwnedReadHalf, flow: Flow, sender: &Sender) {
-    let mut buffer = vec![0; READ_BYTES];
-    while let Ok(len @ 1..) = reader.read(&mut buffer).await {
-        let bytes = buffer.get(..len).unwrap_or_default().to_vec();
-        sender.tell(Arrival::Stream { flow, bytes });
-    }
-}
-
-/// Returns when the queue has ended and is empty, or when the peer does not take what is written.
-async fn write(
-    writer: &mut OwnedWriteHalf,
-    waiting: &mut mpsc::Receiver<Vec<u8>>,
-    limit: Duration,
-    answered: &AtomicBool,
-) {
-    while let Some(bytes) = waiting.recv().await {
-        match tokio::time::timeout(limit, writer.write_all(&bytes)).await {
-            Ok(Ok(())) => answered.store(true, Ordering::Relaxed),
-            Ok(Err(_)) | Err(_) => return,
-        }
-    }
-}
-
-/// Returns when the connection has earned no answer in its time: it has sent no whole message.
-async fn unanswered(limit: Duration, answered: &AtomicBool) {
-    tokio::time::sleep(limit).await;
-    if answered.load(Ordering::Relaxed) {
-        core::future::pending::<()>().await;
-    }
+    let opening = sender.tls().and_then(|tls| Some((tls.client()?, tls.name_of(flow.remote)?)));
+    let Some((config, name)) = opening else { return failed() };
+    let handshake = TlsConnector::from(config).connect(name, socket);
+    let Ok(Ok(secured)) = timeout(limit, handshake).await else { return failed() };
+    let (reader, writer) = split(secured);
+    stream::serve(reader, writer, link, sender.clone()).await;
 }

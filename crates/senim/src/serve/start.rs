@@ -232,7 +232,7 @@ fn sockets(
     runtime: &tokio::runtime::Runtime,
     arrivals: &Sender<Arrival>,
 ) -> Result<SipSockets, StartFault> {
-    let listen = Listen { udp: plan.udp.clone(), tcp: plan.tcp.clone() };
+    let listen = Listen { udp: plan.udp.clone(), tcp: plan.tcp.clone(), ..Listen::default() };
     let to = arrivals.clone();
     let on = move |arrival| {
         let _ = to.send(Arrival::Sip(arrival));
