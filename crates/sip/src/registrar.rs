@@ -257,6 +257,15 @@ impl Registrar {
         self.users.get(user).map_or(&[], Vec::as_slice)
     }
 
+    /// Whose phone is at the end of this flow. When several users share it, the one whose Contact `uri` is goes first.
+    pub fn user_at(&self, flow: Flow, uri: &str) -> Option<&str> {
+        let here =
+            || self.by_flow.range((flow, 0)..=(flow, u64::MAX)).filter_map(|(_, id)| self.owners.get(id));
+        let named =
+            |user: &&String| self.bindings(user).iter().any(|b| b.flow == flow && b.uri.to_string() == uri);
+        here().find(named).or_else(|| here().next()).map(String::as_str)
+    }
+
     /// How many bindings there are.
     pub fn len(&self) -> usize {
         self.owners.len()

@@ -172,18 +172,6 @@ fn digits_in_info_are_told_and_old_requests_are_not_taken() {
     p.at_rest();
 }
 
-#[test]
-fn referring_the_call_elsewhere_is_declined() {
-    let mut p = Pair::new(10);
-    let (_, b) = p.talk(Phone);
-    let refer = in_dialog(&mut p, "REFER", 60, "");
-    p.forge(Phone, refer.as_bytes());
-    p.run(Duration::from_millis(20));
-    assert_eq!(p.seen("> SIP/2.0 603"), 1);
-    p.at(Line, |e, now| e.hang_up(b, None, now));
-    p.at_rest();
-}
-
 /// A request of the phone within the one call, with tags taken from the line's own INVITE answer on the wire.
 fn in_dialog(p: &mut Pair, method: &str, cseq: u32, body: &str) -> String {
     let ok = p.bytes_seen("SIP/2.0 200", "INVITE");

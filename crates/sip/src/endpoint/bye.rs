@@ -35,11 +35,14 @@ impl Endpoint {
     /// Sends BYE. The session is forgotten when it is answered, or never was.
     pub(super) fn bye(&mut self, id: SessionId, reason: Option<&str>, now: Instant) {
         self.drop_pending(id, now);
+        self.end_referral(id, now);
         self.stop_clocks(id);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.state = State::Leaving;
             session.ok = None;
             session.reoffer = None;
+            session.errands.clear();
+            session.asking = false;
             session.authorization = None;
         }
         self.send_bye(id, reason, now);

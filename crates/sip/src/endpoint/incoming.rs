@@ -1,7 +1,7 @@
 //! A call to us: INVITE in, 18x, 200 or a refusal out, ACK in (RFC 3261 section 13.3).
 
 use super::respond::RETRY_AFTER;
-use super::session::{Clock, State, Unacknowledged};
+use super::session::{Clock, Peer, State, Unacknowledged};
 use super::{Due, Ending, Endpoint, Event, Invitation, Origin, SESSIONS_MAX, SessionId, User, wire};
 use crate::Flow;
 use crate::dialog::Dialog;
@@ -25,12 +25,17 @@ impl Endpoint {
             self.refuse(flow, request, 503, &[("Retry-After", RETRY_AFTER)]);
             return;
         }
+        let peer = Peer::from(&origin);
+        let (replaces, joins) = match self.takes_over(request, &peer) {
+            Ok(named) => named,
+            Err((status, headers)) => return self.answer(flow, request, status, headers, now),
+        };
         let tag = self.entropy.token(16);
         let Some(dialog) = Dialog::incoming(request, tag) else {
             self.answer(flow, request, 400, &[("Warning", "399 senim \"Contact is missing\"")], now);
             return;
         };
-        let id = self.add_session(State::Incoming, flow, dialog);
+        let id = self.add_session(State::Incoming, flow, dialog, peer);
         let Some(tx) = self.take_up(flow, request, User::Incoming(id), now) else {
             self.forget(id, now);
             self.refuse(flow, request, 503, &[("Retry-After", RETRY_AFTER)]);
@@ -43,7 +48,8 @@ impl Endpoint {
         self.trust(flow);
         let dialled = dialled(request);
         let offer = wire::sdp_of(request);
-        let invitation = Invitation { session: id, flow, origin, request: request.clone(), dialled, offer };
+        let request = request.clone();
+        let invitation = Invitation { session: id, flow, origin, request, dialled, offer, replaces, joins };
         self.tell(Event::Incoming(Box::new(invitation)));
     }
 
@@ -72,7 +78,7 @@ impl Endpoint {
     /// Answers the call. The 200 is repeated until its ACK comes ([`Event::Confirmed`]); after 64·T1 without one the
     /// session ends. Ignored unless the call waits for an answer.
     pub fn accept(&mut self, session: SessionId, sdp: impl AsRef<str>, now: Instant) {
-        let headers = [("Allow", wire::ALLOW), ("Supported", "")];
+        let headers = [("Allow", wire::ALLOW), ("Supported", wire::SUPPORTED)];
         let Some((tx, bytes)) = self.say(session, 200, &headers, Some(sdp.as_ref())) else { return };
         self.timers.cancel(Due::Session(session, Clock::KeepRinging));
         let Some(s) = self.sessions.get_mut(&session) else { return };

@@ -1,6 +1,6 @@
 //! A call of ours: INVITE out, 18x, 200 or a refusal in, ACK out (RFC 3261 section 13.2).
 
-use super::session::{Clock, FORKS_MAX, State};
+use super::session::{Clock, FORKS_MAX, Peer, State};
 use super::{Due, Endpoint, Event, Outgoing, Refusal, Rejection, SESSIONS_MAX, SessionId, User, wire};
 use crate::Flow;
 use crate::dialog::Dialog;
@@ -23,13 +23,23 @@ impl Endpoint {
         }
         let (call_id, tag) = (self.entropy.token(32), self.entropy.token(16));
         let dialog = Dialog::outgoing(call_id, tag, &outgoing.from, &outgoing.to, &outgoing.uri);
-        let id = self.add_session(State::Calling, outgoing.flow, dialog);
+        let peer = self.peer_at(&outgoing);
+        let id = self.add_session(State::Calling, outgoing.flow, dialog, peer);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.credentials.clone_from(&outgoing.credentials);
             session.outgoing = Some(Box::new(outgoing));
         }
         self.send_invite(id, now);
         Ok(id)
+    }
+
+    /// Who is called there.
+    fn peer_at(&self, outgoing: &Outgoing) -> Peer {
+        match (self.trunk_of(outgoing.flow), self.registrar.user_at(outgoing.flow, &outgoing.uri)) {
+            (Some(name), _) => Peer::Trunk(name),
+            (None, Some(user)) => Peer::User(user.to_owned()),
+            (None, None) => Peer::Address,
+        }
     }
 
     fn send_invite(&mut self, id: SessionId, now: Instant) {
@@ -40,7 +50,8 @@ impl Endpoint {
         let mut builder = dialog
             .request(&Method::Invite, dialog.cseq(), &self.via(flow, &branch))
             .header("Contact", &self.settings.contact(flow))
-            .header("Allow", wire::ALLOW);
+            .header("Allow", wire::ALLOW)
+            .header("Supported", wire::SUPPORTED);
         for (name, value) in &outgoing.headers {
             builder = builder.header(name, value);
         }
@@ -119,17 +130,32 @@ impl Endpoint {
 
     /// Prepares the answer to a challenge. `false`: it is none, it was tried already, or we have no password for it.
     pub(super) fn authorize(&mut self, id: SessionId, response: &Message, method: &Method) -> bool {
-        if !matches!(response.status(), Some(401 | 407)) {
+        if self.sessions.get(&id).is_none_or(|s| s.authorization.is_some()) {
             return false;
         }
+        let answer = self.credentials_for(id, response, method);
+        let answered = answer.is_some();
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.authorization = answer;
+        }
+        answered
+    }
+
+    /// The header that answers a challenge to a request of this session. `None`: it is none, or we have no password.
+    pub(super) fn credentials_for(
+        &mut self,
+        id: SessionId,
+        response: &Message,
+        method: &Method,
+    ) -> Option<(String, String)> {
+        if !matches!(response.status(), Some(401 | 407)) {
+            return None;
+        }
         let cnonce = self.entropy.token(16);
-        let Some(session) = self.sessions.get_mut(&id).filter(|s| s.authorization.is_none()) else {
-            return false;
-        };
-        let Some(credentials) = &session.credentials else { return false };
-        let answer = credentials.answer(response, method.as_str(), session.dialog.request_uri(), &cnonce);
-        session.authorization = answer.map(|(name, value)| (name.to_owned(), value));
-        session.authorization.is_some()
+        let session = self.sessions.get(&id)?;
+        let credentials = session.credentials.as_ref()?;
+        let answer = credentials.answer(response, method.as_str(), session.dialog.request_uri(), &cnonce)?;
+        Some((answer.0.to_owned(), answer.1))
     }
 
     fn refused(&mut self, id: SessionId, status: u16, reason: Rejection, now: Instant) {

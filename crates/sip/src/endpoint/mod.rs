@@ -7,13 +7,16 @@
 
 mod bye;
 mod cancel;
+mod errand;
 mod incoming;
 mod info;
 mod invite;
 mod options;
 mod receive;
+mod refer;
 mod register;
 mod reinvite;
+mod replaces;
 mod respond;
 mod session;
 mod stream;
@@ -21,6 +24,8 @@ mod types;
 mod wire;
 mod within;
 
+pub use refer::Referral;
+pub use replaces::Replaced;
 pub use stream::STREAMS_MAX;
 pub use types::*;
 
@@ -29,7 +34,7 @@ use crate::registrar::{Binding, Registrar};
 use crate::transaction::{News, Transactions, TxId};
 use crate::{Flow, Message};
 use senim_base::{Entropy, Instant, Timers};
-use session::{Clock, Session, State};
+use session::{Clock, Peer, Session, State};
 use std::collections::{BTreeMap, VecDeque};
 use stream::Stream;
 
@@ -45,6 +50,8 @@ enum User {
     Reinvite(SessionId),
     /// Our BYE.
     Bye(SessionId),
+    /// Another request of ours within a session, by its number there.
+    Errand(SessionId, u32),
     /// Our OPTIONS.
     Probe(RequestId),
     /// The peer's INVITE.
@@ -179,6 +186,7 @@ impl Endpoint {
                 Due::Session(_, Clock::KeepRinging) => Reason::KeepRinging,
                 Due::Session(_, Clock::CancelGivenUp) => Reason::CancelGivenUp,
                 Due::Session(_, Clock::Glare) => Reason::Glare,
+                Due::Session(_, Clock::Referral | Clock::ReportsLate) => Reason::Referral,
             };
             (at, reason)
         });
@@ -211,6 +219,8 @@ impl Endpoint {
                 Due::Session(id, Clock::KeepRinging) => self.keep_ringing(id, now),
                 Due::Session(id, Clock::CancelGivenUp) => self.cancel_given_up(id),
                 Due::Session(id, Clock::Glare) => self.glare_over(id, now),
+                Due::Session(id, Clock::Referral) => self.referral_late(id, now),
+                Due::Session(id, Clock::ReportsLate) => self.reports_late(id),
             }
         }
         self.registrar.expire(now);
@@ -222,6 +232,7 @@ impl Endpoint {
             User::Invite(id) => self.invite_unanswered(id, news, now),
             User::Reinvite(id) => self.reinvite_unanswered(id, news, now),
             User::Bye(id) => self.forget(id, now),
+            User::Errand(id, number) => self.errand_unanswered(id, number, news, now),
             User::Probe(request) => self.tell(Event::OptionsFailed { request }),
             User::Incoming(id) => self.caller_lost(id, now),
             User::Reoffered(id) => self.reoffer_lost(id, tx),
@@ -235,6 +246,7 @@ impl Endpoint {
             User::Invite(id) => self.invite_answered(id, response, now),
             User::Reinvite(id) => self.reinvite_answered(id, response, now),
             User::Bye(id) => self.bye_answered(id, response, now),
+            User::Errand(id, number) => self.errand_answered(id, number, response, now),
             User::Probe(request) => {
                 let status = response.status().unwrap_or_default();
                 self.tell(Event::OptionsAnswered { request, status });
@@ -294,17 +306,24 @@ impl Endpoint {
         }
     }
 
-    fn add_session(&mut self, state: State, flow: Flow, dialog: crate::dialog::Dialog) -> SessionId {
+    fn add_session(
+        &mut self,
+        state: State,
+        flow: Flow,
+        dialog: crate::dialog::Dialog,
+        peer: Peer,
+    ) -> SessionId {
         self.next_session += 1;
         let id = SessionId(self.next_session);
         self.by_dialog.insert((dialog.call_id.clone(), dialog.local_tag.clone()), id);
-        self.sessions.insert(id, Session::new(state, flow, dialog));
+        self.sessions.insert(id, Session::new(state, flow, dialog, peer));
         id
     }
 
     /// Drops a session and all its timers. Requests of the peer that still wait get 487 (RFC 3261 section 15.1.2).
     fn forget(&mut self, id: SessionId, now: Instant) {
         self.drop_pending(id, now);
+        self.end_referral(id, now);
         if let Some(session) = self.sessions.remove(&id) {
             self.by_dialog.remove(&(session.dialog.call_id, session.dialog.local_tag));
         }

@@ -39,7 +39,7 @@ impl Endpoint {
             ("Allow", wire::ALLOW),
             ("Accept", wire::SDP),
             ("Accept-Encoding", "identity"),
-            ("Supported", ""),
+            ("Supported", wire::SUPPORTED),
         ];
         self.refuse(flow, request, 200, &headers);
     }

@@ -150,7 +150,9 @@ fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refuse
         Some(_) => return Err((416, Vec::new())),
         None => return Err((400, Vec::new())),
     }
-    let unsupported = request.values("Require");
+    let known = |tag: &&str| wire::SUPPORTED.split(", ").any(|ours| ours.eq_ignore_ascii_case(tag));
+    let mut unsupported = request.values("Require");
+    unsupported.retain(|tag| !known(tag));
     if !unsupported.is_empty() {
         return Err((420, vec![("Unsupported", unsupported.join(", "))]));
     }

@@ -1,10 +1,39 @@
 //! What the endpoint remembers of one INVITE session. States say what is true; the verbs in the files beside this
 //! one change them.
 
-use super::types::Outgoing;
+use super::errand::Errand;
+use super::refer::Asked;
+use super::types::{Origin, Outgoing};
 use crate::dialog::Dialog;
 use crate::transaction::TxId;
 use crate::{Credentials, Flow, Message};
+
+/// Who is at the other end, as far as it was proved.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// A trunk, by its name.
+    Trunk(String),
+    /// A user, by his account: he called with his password, or was called where he had registered with it.
+    User(String),
+    /// Somebody whom we called by his address.
+    Address,
+}
+
+impl Peer {
+    /// Whether both are the same trunk or user. Of a mere address nobody knows who is behind it.
+    pub(super) fn is_same(&self, other: &Peer) -> bool {
+        self == other && *self != Peer::Address
+    }
+}
+
+impl From<&Origin> for Peer {
+    fn from(origin: &Origin) -> Peer {
+        match origin {
+            Origin::Trunk(name) => Peer::Trunk(name.clone()),
+            Origin::User(who) => Peer::User(who.user().to_owned()),
+        }
+    }
+}
 
 /// What is true of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +95,7 @@ pub(super) struct Session {
     pub(super) state: State,
     pub(super) flow: Flow,
     pub(super) dialog: Dialog,
+    pub(super) peer: Peer,
     /// We made the call: the Call-ID is ours (RFC 3261 section 14.1 wants to know).
     pub(super) caller: bool,
     /// The terminal event was told.
@@ -92,14 +122,24 @@ pub(super) struct Session {
     pub(super) reoffer: Option<Reoffer>,
     /// What to offer after the offer that is out.
     pub(super) next_offer: Option<String>,
+    /// Requests of ours that are neither INVITE nor BYE, by number.
+    pub(super) errands: Vec<(u32, Errand)>,
+    pub(super) last_errand: u32,
+    /// The peer's REFER.
+    pub(super) asked: Option<Asked>,
+    /// There was one.
+    pub(super) was_referred: bool,
+    /// Our own REFER is under way: reports on it are taken.
+    pub(super) asking: bool,
 }
 
 impl Session {
-    pub(super) fn new(state: State, flow: Flow, dialog: Dialog) -> Session {
+    pub(super) fn new(state: State, flow: Flow, dialog: Dialog, peer: Peer) -> Session {
         Session {
             state,
             flow,
             dialog,
+            peer,
             caller: state == State::Calling,
             over: false,
             invite: None,
@@ -116,6 +156,11 @@ impl Session {
             pending: None,
             reoffer: None,
             next_offer: None,
+            errands: Vec::new(),
+            last_errand: 0,
+            asked: None,
+            was_referred: false,
+            asking: false,
         }
     }
 
@@ -147,9 +192,20 @@ pub(super) enum Clock {
     CancelGivenUp,
     /// Try our crossed offer again.
     Glare,
+    /// The peer's REFER waits for its answer, or for its last report.
+    Referral,
+    /// The last report on our REFER does not come.
+    ReportsLate,
 }
 
 impl Clock {
-    pub(super) const ALL: [Clock; 5] =
-        [Clock::RepeatOk, Clock::AckLate, Clock::KeepRinging, Clock::CancelGivenUp, Clock::Glare];
+    pub(super) const ALL: [Clock; 7] = [
+        Clock::RepeatOk,
+        Clock::AckLate,
+        Clock::KeepRinging,
+        Clock::CancelGivenUp,
+        Clock::Glare,
+        Clock::Referral,
+        Clock::ReportsLate,
+    ];
 }

@@ -1,5 +1,6 @@
 //! The words of the endpoint's door: what goes in, what comes out, what the operator sets.
 
+use super::refer::Referral;
 use crate::{Algorithm, Authenticated, Cause, Credentials, Flow, IpNet, Message, Transport};
 use core::fmt;
 use senim_base::Redacted;
@@ -179,6 +180,10 @@ pub struct Invitation {
     pub dialled: String,
     /// The offer; `None` when the caller wants ours.
     pub offer: Option<Vec<u8>>,
+    /// The session of the same user or trunk whose place this call is to take (RFC 3891).
+    pub replaces: Option<SessionId>,
+    /// The session of the same user or trunk that this call is to join (RFC 3911).
+    pub joins: Option<SessionId>,
 }
 
 impl fmt::Debug for Invitation {
@@ -187,6 +192,8 @@ impl fmt::Debug for Invitation {
             .field("session", &self.session)
             .field("flow", &self.flow)
             .field("offer", &self.offer.as_ref().map(Vec::len))
+            .field("replaces", &self.replaces)
+            .field("joins", &self.joins)
             .finish_non_exhaustive()
     }
 }
@@ -272,6 +279,30 @@ pub enum Event {
         content_type: String,
         /// The body.
         body: Redacted<Vec<u8>>,
+    },
+    /// The peer asks us to call somebody (RFC 3515). Answer with `answer_referral`, then tell how it goes with
+    /// `referral_progress`.
+    Referred {
+        /// The session.
+        session: SessionId,
+        /// What is asked for.
+        referral: Box<Referral>,
+    },
+    /// The peer answered our REFER.
+    ReferAnswered {
+        /// The session.
+        session: SessionId,
+        /// The status; 408 for a timeout, 503 for a broken wire. Reports follow a 2xx.
+        status: u16,
+    },
+    /// How the call goes that we asked the peer for.
+    ReferProgress {
+        /// The session.
+        session: SessionId,
+        /// The status that the call has met; 408 when the peer stopped to report.
+        status: u16,
+        /// No more is told.
+        last: bool,
     },
     /// A user has a phone now.
     Registered {
@@ -385,6 +416,8 @@ pub enum Reason {
     CancelGivenUp,
     /// Offers crossed; ours is tried again (RFC 3261 section 14.1).
     Glare,
+    /// A REFER waits too long for its answer or its last report (RFC 3515).
+    Referral,
     /// A connection has said nothing of use for too long.
     IdleStream,
     /// A registration ends.
@@ -418,6 +451,9 @@ impl Event {
             | Event::ReofferAnswered { session, .. }
             | Event::ReofferRejected { session, .. }
             | Event::Ended { session, .. }
+            | Event::Referred { session, .. }
+            | Event::ReferAnswered { session, .. }
+            | Event::ReferProgress { session, .. }
             | Event::Info { session, .. } => Some(*session),
             Event::Registered { .. }
             | Event::Unregistered { .. }
@@ -440,6 +476,9 @@ impl Event {
             Event::ReofferRejected { .. } => "ReofferRejected",
             Event::Ended { .. } => "Ended",
             Event::Info { .. } => "Info",
+            Event::Referred { .. } => "Referred",
+            Event::ReferAnswered { .. } => "ReferAnswered",
+            Event::ReferProgress { .. } => "ReferProgress",
             Event::Registered { .. } => "Registered",
             Event::Unregistered { .. } => "Unregistered",
             Event::OptionsAnswered { .. } => "OptionsAnswered",
@@ -453,7 +492,10 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
-            Event::Ringing { session, status, .. } | Event::ReofferRejected { session, status } => {
+            Event::Ringing { session, status, .. }
+            | Event::ReofferRejected { session, status }
+            | Event::ReferAnswered { session, status }
+            | Event::ReferProgress { session, status, .. } => {
                 write!(f, "({session}, {status})")
             }
             Event::Rejected { session, status, reason } => write!(f, "({session}, {status}, {reason:?})"),

@@ -6,7 +6,10 @@ use crate::{Flow, Transport};
 use std::net::SocketAddr;
 
 /// What we can be asked, for Allow.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, NOTIFY";
+
+/// The extensions that we know, for Supported; a request may require them.
+pub(super) const SUPPORTED: &str = "replaces, join, norefersub";
 
 /// The only body of an INVITE that we read, for Accept.
 pub(super) const SDP: &str = "application/sdp";

@@ -42,8 +42,8 @@ impl Endpoint {
                 let headers = [("Allow", wire::ALLOW), ("Accept", wire::SDP)];
                 self.answer(flow, request, 200, &headers, now);
             }
-            // Whoever could send a call elsewhere could send it to a premium number.
-            Method::Refer => self.answer(flow, request, 603, &[], now),
+            Method::Refer => self.refer(id, flow, request, now),
+            Method::Notify => self.notified(id, flow, request, now),
             _ => self.answer(flow, request, 405, &[("Allow", wire::ALLOW)], now),
         }
     }

@@ -171,6 +171,8 @@ impl Call {
                 self.on_party_gone(leg, cause, rooms);
             }
             SipEvent::Info { digit: Some(digit), .. } => self.on_digit(leg, *digit, rooms),
+            // Whoever could send a call elsewhere could send it to a premium number.
+            SipEvent::Referred { session, .. } => rooms.sip.answer_referral(*session, Err(603), rooms.now),
             _ => {}
         }
     }
