@@ -3,6 +3,7 @@
 use crate::config::StreamConfig;
 use crate::event::{Event, LegReport};
 use crate::forward::Fifo;
+use crate::mix::Mix;
 use crate::outbox::Outbox;
 use crate::play::Play;
 use crate::report::Reports;
@@ -28,6 +29,7 @@ pub(crate) enum Source {
     Nothing,
     Play(Play),
     Leg(LegId),
+    Mix(Mix),
 }
 
 #[derive(Debug)]
@@ -146,9 +148,12 @@ impl Leg {
 
     /// Changes what the leg hears; a playing that loses its place ends here.
     pub(crate) fn set_source(&mut self, source: Source, now: Instant, out: &mut Outbox) {
-        if let (Source::Leg(old), Source::Leg(new)) = (&self.source, &source)
-            && old == new
-        {
+        let same = match (&self.source, &source) {
+            (Source::Leg(old), Source::Leg(new)) => old == new,
+            (Source::Mix(old), Source::Mix(new)) => old.is_like(new),
+            _ => false,
+        };
+        if same {
             return;
         }
         if let Source::Play(old) = core::mem::replace(&mut self.source, source) {
@@ -161,7 +166,8 @@ impl Leg {
 
     /// Starts the schedule when there is something to send by it, stops it when not.
     pub(crate) fn arm(&mut self, now: Instant) {
-        let busy = matches!(self.source, Source::Play(_)) || !self.digits.is_idle() || self.fifo.is_primed();
+        let plays = matches!(self.source, Source::Play(_) | Source::Mix(_));
+        let busy = plays || !self.digits.is_idle() || self.fifo.is_primed();
         match &self.stream {
             Some(stream) if busy => self.schedule.start(stream.config.ptime_ms(), now),
             _ => self.schedule.stop(),

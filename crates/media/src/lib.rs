@@ -13,6 +13,7 @@ mod event;
 mod forward;
 mod hear;
 mod leg;
+mod mix;
 mod order;
 mod outbox;
 mod play;

@@ -55,6 +55,14 @@ pub enum Order {
         /// The mouth.
         from: LegId,
     },
+    /// Who hears whom: a row of the matrix for each ear, in place of what it heard. An ear with one mouth hears it as
+    /// by `Hear`, with none it hears nothing; with several it hears their sum. An ear that stands in its own row does
+    /// not hear itself. A conference is each with all others; who listens is in no row but his own; who whispers is
+    /// in the row of one.
+    Mix {
+        /// Ear and mouths.
+        rows: Vec<(LegId, Vec<LegId>)>,
+    },
     /// What this leg says goes to a track, as received.
     Record {
         /// The leg.

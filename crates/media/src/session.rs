@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::leg::{Leg, Source};
+use crate::mix::{Linear, Mix};
 use crate::order::Order;
 use crate::outbox::Outbox;
 use crate::play::Play;
@@ -54,6 +55,11 @@ impl Session {
                 self.set_source(*a, Source::Leg(*b), now, out);
                 self.set_source(*b, Source::Leg(*a), now, out);
             }
+            Order::Mix { rows } => {
+                for (ear, mouths) in rows {
+                    self.set_source(*ear, Source::of(*ear, mouths), now, out);
+                }
+            }
             Order::StopRecording { recording } => self.stop_recording(*recording, out),
             Order::Close { leg } => self.close(*leg, now, out),
             Order::CloseSession => self.close_all(now, out),
@@ -91,8 +97,13 @@ impl Session {
             return;
         }
         let Some(heard) = speaker.hear(from, bytes, now, out) else { return };
+        let mut linear = None;
         for ear in &mut self.legs {
-            ear.hear_from(&heard, now, out);
+            match ear.source {
+                Source::Leg(_) => ear.hear_from(&heard, now, out),
+                Source::Mix(_) => ear.mix_from(&heard, linear.get_or_insert_with(Linear::new), now),
+                Source::Nothing | Source::Play(_) => {}
+            }
         }
     }
 
@@ -170,7 +181,12 @@ impl Session {
         out.event(Event::Report { leg: id, report: leg.figures() });
         out.event(Event::Closed { leg: id });
         for ear in &mut self.legs {
-            if matches!(ear.source, Source::Leg(from) if from == id) {
+            let deaf = match &mut ear.source {
+                Source::Leg(from) => *from == id,
+                Source::Mix(mix) => !mix.forget(id),
+                Source::Nothing | Source::Play(_) => false,
+            };
+            if deaf {
                 ear.set_source(Source::Nothing, now, out);
             }
         }
@@ -182,6 +198,21 @@ impl Session {
         }
         while let Some(leg) = self.legs.first().map(|leg| leg.id) {
             self.close(leg, now, out);
+        }
+    }
+}
+
+impl Source {
+    /// One row of the matrix.
+    fn of(ear: LegId, mouths: &[LegId]) -> Source {
+        let mut others: Vec<LegId> = mouths.iter().copied().filter(|mouth| *mouth != ear).collect();
+        others.sort_unstable();
+        others.dedup();
+        others.truncate(LEGS_MAX);
+        match *others.as_slice() {
+            [] => Source::Nothing,
+            [one] => Source::Leg(one),
+            _ => Source::Mix(Mix::new(others.into_iter())),
         }
     }
 }

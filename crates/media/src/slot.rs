@@ -97,7 +97,11 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let clock = self.out.clock(slot);
-        match self.digits.step(clock, config.ptime_samples()) {
+        let step = self.digits.step(clock, config.ptime_samples());
+        if let (Source::Mix(mix), Step::Send { .. } | Step::Gap) = (&mut self.source, &step) {
+            mix.skip(usize::from(config.ptime_samples()));
+        }
+        match step {
             Step::Send { timestamp, marker, event } if config.sends() => match config.send_telephone_event {
                 Some(payload_type) => self.out.event(to, payload_type, timestamp, marker, event, out),
                 None => self.send_tones(config, to, clock, event, out),
@@ -123,6 +127,15 @@ impl Leg {
             Source::Leg(_) => {
                 if self.fifo.pull(chunk) && config.sends() {
                     self.out.audio(to, config, clock, chunk, out);
+                }
+                return;
+            }
+            Source::Mix(mix) => {
+                if crate::mix::fill(mix, config.codec, chunk) && config.sends() {
+                    self.out.audio(to, config, clock, chunk, out);
+                } else {
+                    // Silence is not sent; whoever speaks next begins a talkspurt.
+                    self.out.begin_source();
                 }
                 return;
             }

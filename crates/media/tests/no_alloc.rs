@@ -7,7 +7,7 @@ use senim_base::{ClipId, PlayId, RecordingId, TrackId};
 use senim_media::{Order, StreamConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use world::{A, B, World, config};
+use world::{A, B, C, World, config};
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -38,7 +38,7 @@ fn the_counter_counts() {
 
 /// Twelve seconds of packets and ticks, cleared after each; allocations counted.
 fn allocations(world: &mut World) -> u64 {
-    let addresses = [(A, world.phone(A).address), (B, world.phone(B).address)];
+    let addresses: Vec<_> = world.phones.iter().map(|(leg, phone)| (*leg, phone.address)).collect();
     let mut packet = [0x55; 172];
     let before = COUNT.with(Cell::get);
     for n in 0..600u16 {
@@ -50,8 +50,8 @@ fn allocations(world: &mut World) -> u64 {
             marker: false,
         };
         header.write(&mut packet);
-        for (leg, address) in addresses {
-            world.session.packet(leg, address, false, &packet, world.now, &mut world.out);
+        for (leg, address) in &addresses {
+            world.session.packet(*leg, *address, false, &packet, world.now, &mut world.out);
             world.out.clear();
         }
         world.now += Duration::from_millis(20);
@@ -79,6 +79,15 @@ fn bridged_recorded_translated_and_recut_packets_do_not_allocate() {
         world.order(Order::Bridge { a: A, b: B });
         assert_eq!(allocations(&mut world), 0, "{codec:?} {ptime}");
     }
+}
+
+#[test]
+fn a_conference_of_unequal_phones_does_not_allocate() {
+    let slow = StreamConfig { codec: senim_sdp::Codec::Pcmu, send_ptime_ms: 30, ..config("10.0.0.2:4000") };
+    let mut world = recorded(slow);
+    world.leg(C, StreamConfig { send_telephone_event: None, ..config("10.0.0.3:4000") }, Some(1_300.0));
+    world.order(Order::Mix { rows: vec![(A, vec![B, C]), (B, vec![A, C]), (C, vec![A, B])] });
+    assert_eq!(allocations(&mut world), 0);
 }
 
 #[test]

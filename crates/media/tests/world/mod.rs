@@ -121,6 +121,7 @@ pub(crate) struct World {
 
 pub(crate) const A: LegId = LegId(1);
 pub(crate) const B: LegId = LegId(2);
+pub(crate) const C: LegId = LegId(3);
 
 impl World {
     pub(crate) fn new() -> World {
