@@ -89,6 +89,21 @@ impl Queue {
         self.with(id, |m| m.busy = false)
     }
 
+    /// A caller was handed to him. Whoever talks already keeps his talk.
+    pub(crate) fn talk_began(&mut self, id: ConsultantId, call: CallId, queue: &str) -> Result<(), Fault> {
+        let queue = self.settings.queues.iter().position(|q| q.name == queue).unwrap_or(0);
+        let member = self.crew.get(id).ok_or(Fault::UnknownConsultant(id))?;
+        if member.talk.is_some() {
+            return Err(Fault::Talking(id));
+        }
+        self.talks.insert(call, id);
+        self.timers.cancel(Reason::WrapUp(id));
+        self.with_offer_ended(id, Withdrawn::Busy, |m| {
+            m.talk = Some((call, queue));
+            m.wrap_up = None;
+        })
+    }
+
     pub(crate) fn talk_ended(&mut self, id: ConsultantId, call: CallId) -> Result<(), Fault> {
         let member = self.crew.get(id).ok_or(Fault::UnknownConsultant(id))?;
         if member.talk.is_none_or(|(c, _)| c != call) {

@@ -108,6 +108,7 @@ impl Queue {
             Input::Ringing(offer) => self.ringing(offer),
             Input::Accepted(offer) => self.accepted(offer),
             Input::Refused(offer, refusal) => self.refused(offer, refusal),
+            Input::TalkBegan { id, call, queue } => self.talk_began(id, call, &queue),
             Input::TalkEnded { id, call } => self.talk_ended(id, call),
             Input::Busy { id, yes } => self.busy(id, yes),
             Input::Timeout => Ok(()),

@@ -130,6 +130,9 @@ pub enum Input {
     Accepted(OfferId),
     /// He did not take it.
     Refused(OfferId, Refusal),
+    /// A caller was handed to him without an offer: the talk began. It ends with `TalkEnded`, and the wrap-up is that
+    /// of the named queue (of the first one, if it is unknown).
+    TalkBegan { id: ConsultantId, call: CallerId, queue: String },
     /// The talk ended for him.
     TalkEnded { id: ConsultantId, call: CallerId },
     /// He is in a call of his own, or no longer.
@@ -232,6 +235,8 @@ pub enum Fault {
     UnknownConsultant(ConsultantId),
     /// The offer has ended: what comes about it came too late.
     UnknownOffer(OfferId),
+    /// The consultant is in a talk already.
+    Talking(ConsultantId),
     /// The consultant is not in this talk.
     NotTalking(ConsultantId, CallerId),
     /// The consultant is not finishing after a talk.
@@ -253,6 +258,7 @@ impl fmt::Display for Fault {
             Fault::UnknownCaller(call) => write!(f, "{call} does not wait"),
             Fault::UnknownConsultant(id) => write!(f, "{id} is not known to the queue"),
             Fault::UnknownOffer(offer) => write!(f, "{offer} has ended"),
+            Fault::Talking(id) => write!(f, "{id} talks already"),
             Fault::NotTalking(id, call) => write!(f, "{id} does not talk with {call}"),
             Fault::NotInWrapUp(id) => write!(f, "{id} is not finishing after a talk"),
             Fault::UnknownQueue(name) => write!(f, "no [[queue]] has the name {name:?}"),

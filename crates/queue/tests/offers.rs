@@ -345,3 +345,26 @@ fn a_consultant_who_is_removed_leaves_nobody_behind() {
     assert_eq!(w.queue.snapshot().counts.offered, 0);
     assert_eq!(w.try_tell(Input::Ready(ConsultantId(1))), Err(Fault::UnknownConsultant(ConsultantId(1))));
 }
+
+/// FEATURES X3, Q10: who is handed a caller by a colleague is offered nobody meanwhile, and has time to finish, too.
+#[test]
+fn a_caller_who_is_handed_over_makes_a_talk_like_any_other() {
+    let mut w = World::new();
+    w.at_work(1, &[RU], &[]);
+    w.at_work(2, &[KK], &[]);
+    w.enters(10, RU);
+    w.accepts(1);
+    let (two, call) = (ConsultantId(2), CallId(10));
+    w.tell(Input::Busy { id: two, yes: true });
+    w.talk_ends(1, 10);
+    w.tell(Input::TalkBegan { id: two, call, queue: "main".into() });
+    w.tell(Input::Busy { id: two, yes: false });
+    assert_eq!(w.state(2), ConsultantState::Talking { call });
+    assert_eq!(only(w.enters(11, KK), &["offer"]), strings(&[]), "he is offered nobody");
+    let again = Input::TalkBegan { id: two, call: CallId(11), queue: "main".into() };
+    assert_eq!(w.try_tell(again), Err(Fault::Talking(two)), "one talk at a time");
+    let nobody = Input::TalkBegan { id: ConsultantId(9), call, queue: "main".into() };
+    assert_eq!(w.try_tell(nobody), Err(Fault::UnknownConsultant(ConsultantId(9))));
+    w.talk_ends(2, 10);
+    assert!(matches!(w.state(2), ConsultantState::WrapUp { .. }));
+}
