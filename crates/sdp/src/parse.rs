@@ -114,7 +114,8 @@ fn connection(value: &str) -> Option<Connection> {
     let (net, kind, address) = (words.next()?, words.next()?, words.next()?);
     let family = kind.eq_ignore_ascii_case("IP4") || kind.eq_ignore_ascii_case("IP6");
     if !net.eq_ignore_ascii_case("IN") || !family {
-        return None;
+        // Another network's address (RFC 3108 has some): kept as a name, for a stream that is refused anyway.
+        return word(address).map(Connection::Name);
     }
     // A multicast address carries a TTL or a count: 233.252.0.1/127.
     let address = address.split('/').next()?;

@@ -208,6 +208,38 @@ fn what_is_not_our_audio_is_refused_in_its_place() {
     assert_eq!(offer.lines().filter(|line| line.starts_with("m=")).count(), 6);
 }
 
+/// A browser's or a meeting program's offer: bundled, with text, slides, encryption that we do not have, and lines that
+/// nobody knows. Of all that just the plain voice is taken, in its place; no group is answered (RFC 9143 section 7.3).
+#[test]
+fn an_offer_of_everything_is_answered_with_the_voice_alone() {
+    let offer = body(
+        "c=IN IP4 198.51.100.7|t=0 0|a=group:BUNDLE v a x|a=ice-lite|a=msid-semantic: WMS *|\
+         m=video 30002 UDP/TLS/RTP/SAVPF 96|a=mid:v|a=rtpmap:96 VP8/90000|\
+         m=audio 30000 RTP/SAVPF 111 8|a=mid:s|a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x|\
+         m=audio 30000 RTP/AVPF 111 9 8 126|a=mid:a|a=rtpmap:111 opus/48000/2|a=rtpmap:nonsense|a=rtpmap:9|\
+         a=rtpmap:126 telephone-event/8000|a=rtcp-fb:* nack|a=ssrc:1 cname:x|a=unheard-of:of|\
+         m=text 30008 RTP/AVP 98|a=rtpmap:98 t140/1000|\
+         m=application 0 UDP/DTLS/SCTP webrtc-datachannel|a=bundle-only|a=mid:x|\
+         m=image 30010 udptl t38|c=ATM NSAP 47.0091|m=audio 30012/2 RTP/AVP 0",
+    );
+    let (answer, agreed) = ours().answer_to(&offer, Direction::SendRecv).expect("agreed");
+    assert_eq!((agreed.codec, agreed.send_telephone_event), (Codec::Pcma, Some(126)));
+    let lines: Vec<_> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+    assert_eq!(
+        lines,
+        [
+            "m=video 0 UDP/TLS/RTP/SAVPF 96",
+            "m=audio 0 RTP/SAVPF 111",
+            "m=audio 40000 RTP/AVPF 8 126",
+            "m=text 0 RTP/AVP 98",
+            "m=application 0 UDP/DTLS/SCTP webrtc-datachannel",
+            "m=image 0 udptl t38",
+            "m=audio 0 RTP/AVP 0"
+        ]
+    );
+    assert!(!answer.contains("group") && !answer.contains("mid:"));
+}
+
 #[test]
 fn the_stream_in_use_stays_in_use_when_another_comes_before_it() {
     let mut line = ours();
