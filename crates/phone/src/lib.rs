@@ -7,11 +7,15 @@
 #![forbid(unsafe_code)]
 
 mod heard;
+mod hold;
 mod phone;
 mod register;
 mod sound;
 mod talk;
+mod transfer;
 
 pub use heard::Heard;
+pub use hold::Spelling;
 pub use phone::{Config, Event, Input, Output, Phone};
 pub use sound::Voice;
+pub use talk::LateAnswer;

@@ -82,6 +82,12 @@ pub enum Event {
     Refused(u16),
     /// The other side changed its media (hold, resume).
     Changed,
+    /// The other side's answer to our REFER.
+    Referred(u16),
+    /// How the call goes that we asked for.
+    Progress(u16),
+    /// The talk on hold is over.
+    ParkedEnded,
     /// The call is over; whether the other side ended it.
     Ended {
         /// The other side did.
@@ -97,6 +103,8 @@ pub struct Phone {
     pub(crate) endpoint: Endpoint,
     registration: Option<Registration>,
     pub(crate) talk: Option<Talk>,
+    /// A talk on hold while another one is made.
+    pub(crate) parked: Option<Talk>,
     pub(crate) microphone: Option<Microphone>,
     pub(crate) voice: Voice,
     pub(crate) heard: Heard,
@@ -132,6 +140,7 @@ impl Phone {
             endpoint,
             registration,
             talk: None,
+            parked: None,
             microphone: None,
             voice: Voice::default(),
             heard,
@@ -181,7 +190,7 @@ impl Phone {
 
     /// In a call, ringing or talking.
     pub fn is_busy(&self) -> bool {
-        self.talk.is_some()
+        self.talk.is_some() || self.parked.is_some()
     }
 
     /// The talk stands.
@@ -261,7 +270,11 @@ impl Phone {
         while let Some(output) = self.endpoint.poll() {
             match output {
                 senim_sip::Output::Transmit { flow, bytes } => {
-                    self.out.push_back(Output::Sip { flow, bytes });
+                    let bytes = match &mut self.talk {
+                        Some(talk) => talk.on_the_way(bytes),
+                        None => Some(bytes),
+                    };
+                    self.out.extend(bytes.map(|bytes| Output::Sip { flow, bytes }));
                 }
                 senim_sip::Output::Disconnect(_) => {}
                 senim_sip::Output::Event(event) => self.event(event, now),
