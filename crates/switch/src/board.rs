@@ -14,7 +14,8 @@ impl Switch {
             in_script: self.count(|s| matches!(s, State::Script)),
             waiting: self.waiting_rows(now),
             talking: self.talking_rows(now),
-            forwarded: self.count(|s| matches!(s, State::Forwarding(_) | State::Forwarded(_))),
+            forwarded: self
+                .count(|s| matches!(s, State::Transferring(_) | State::Forwarding(_) | State::Forwarded(_))),
             consultants: self.consultant_rows(),
             trunks: self
                 .rooms

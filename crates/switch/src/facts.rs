@@ -85,6 +85,16 @@ pub enum ForwardResult {
     CallerLeft,
 }
 
+/// Whom a consultant asks, or sends a caller to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferTo {
+    /// A colleague.
+    Consultant(ConsultantId),
+    /// Another centre, by the name that the configuration gives to the forward.
+    Forward(String),
+}
+
 /// Why a call ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,8 +111,10 @@ pub enum EndCause {
     MediaLost,
     /// The caller's side of the signalling was lost.
     SignallingLost,
-    /// A fault of ours: no port could be opened, or no sound format fitted any more.
+    /// A fault of ours: no port could be opened.
     OurFault,
+    /// The offer of sound was ours, and the peer's answer was missing or did not fit.
+    NoCommonSound,
     /// An operator ended it, or the line was stopped.
     LineStopped,
     /// The program was killed; found at the next start.
@@ -238,6 +250,20 @@ pub enum Fact {
     NoticeHeard { whole: bool },
     /// The forward ended.
     ForwardEnded { to: String, result: ForwardResult, status: Option<u16>, after_ms: u64 },
+
+    /// A consultant asks somebody aside; the caller waits.
+    ConsultBegan { by: ConsultantId, to: TransferTo },
+    /// That ended: `connected` when the two had spoken, `caller_left` when the consultant, or the caller, did not wait
+    /// for it.
+    ConsultEnded { to: TransferTo, result: ForwardResult, status: Option<u16>, after_ms: u64 },
+    /// The caller, his consultant and the one whom he asked hear each other.
+    ConferenceBegan { by: ConsultantId },
+    /// They do no longer.
+    ConferenceEnded { by: ConsultantId },
+    /// A consultant sends the caller on to somebody.
+    TransferBegan { by: ConsultantId, to: TransferTo },
+    /// The transfer ended. What is not `connected` brought the caller back to his consultant, or to the queue.
+    TransferEnded { to: TransferTo, result: ForwardResult, status: Option<u16>, after_ms: u64 },
 
     /// An appeal got its number.
     AppealRegistered { number: AppealNumber, by: Author },

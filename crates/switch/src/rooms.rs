@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::trace::Trace;
 use crate::trunks::Trunks;
 use senim_base::{
-    CallId, Entropy, Instant, Language, LegId, PlayId, RecordingId, Timers, WallClock, WallTime,
+    CallId, ConsultantId, Entropy, Instant, Language, LegId, PlayId, RecordingId, Timers, WallClock, WallTime,
 };
 use senim_ivr::Word;
 use senim_media::Order;
@@ -76,6 +76,8 @@ pub(crate) struct Rooms {
     pub(crate) trace: Trace,
     pub(crate) sessions: BTreeMap<SessionId, (CallId, LegId)>,
     pub(crate) timers: Timers<(CallId, Wake)>,
+    /// Consultants who talk, or are asked by a colleague, and in which call: nobody else's call rings for them.
+    pub(crate) engaged: BTreeMap<ConsultantId, CallId>,
     pub(crate) queue_inputs: VecDeque<senim_queue::Input>,
     pub(crate) out: VecDeque<Output>,
     pub(crate) totals: Totals,
@@ -101,7 +103,32 @@ impl Rooms {
     pub(crate) fn fact(&mut self, call: Option<CallId>, fact: Fact) {
         let record = Record { seq: self.books.seq() + 1, wall: self.wall(), at: self.now, call, fact };
         self.books.apply(&record);
+        match (&record.fact, call) {
+            (Fact::Talking { consultant, .. }, Some(call)) => {
+                self.engaged.insert(*consultant, call);
+            }
+            (Fact::TalkEnded { consultant, .. }, Some(call)) => self.disengage(*consultant, call),
+            _ => {}
+        }
         self.out.push_back(Output::Record(record));
+    }
+
+    /// A consultant's phone rings for a colleague: he is offered no caller meanwhile.
+    pub(crate) fn engage(&mut self, consultant: ConsultantId, call: CallId) {
+        self.engaged.insert(consultant, call);
+        self.queue_inputs.push_back(senim_queue::Input::Busy { id: consultant, yes: true });
+    }
+
+    /// The colleague needs him no longer.
+    pub(crate) fn release(&mut self, consultant: ConsultantId, call: CallId) {
+        self.disengage(consultant, call);
+        self.queue_inputs.push_back(senim_queue::Input::Busy { id: consultant, yes: false });
+    }
+
+    fn disengage(&mut self, consultant: ConsultantId, call: CallId) {
+        if self.engaged.get(&consultant) == Some(&call) {
+            self.engaged.remove(&consultant);
+        }
     }
 
     /// Tells the media worker.

@@ -19,11 +19,12 @@ pub fn own_prompts() -> Vec<String> {
     names
 }
 
-const OWN_PROMPTS: [&str; 16] = [
+const OWN_PROMPTS: [&str; 18] = [
     "appeal_linked",
     "appeal_registered",
     "appeal_unknown",
     "comfort",
+    "consult_failed",
     "consultant_ask_appeal",
     "consultant_break",
     "consultant_ready",
@@ -34,6 +35,7 @@ const OWN_PROMPTS: [&str; 16] = [
     "music",
     "tone.ring",
     "transfer_back",
+    "transfer_failed",
     "ucc_failed",
     "ucc_notice",
 ];
@@ -162,6 +164,12 @@ pub struct Features {
     pub ready: String,
     /// Sends the caller to the Unified Contact Centre.
     pub forward: String,
+    /// Asks somebody while the caller waits: his number and `#` follow. Without a number it gives the caller to him.
+    pub transfer: String,
+    /// Brings the caller, the consultant and the one whom he asked together; again: not any more.
+    pub conference: String,
+    /// Back to the caller: whom he asked is let go.
+    pub take_back: String,
     /// Registers a new appeal.
     pub appeal_new: String,
     /// Links to a known appeal: its 11 digits follow.
@@ -176,6 +184,9 @@ impl Default for Features {
             take_break: "*12".into(),
             ready: "*13".into(),
             forward: "*14".into(),
+            transfer: "*15".into(),
+            conference: "*16".into(),
+            take_back: "*17".into(),
             appeal_new: "*20".into(),
             appeal_link: "*21".into(),
         }

@@ -2,7 +2,7 @@
 
 use crate::api::{Command, Peer, Ticket};
 use crate::books::Books;
-use crate::call::{Call, Knock, State, Then};
+use crate::call::{Call, Knock, SecondCall, State, Then};
 use crate::facts::{CallerIdentity, Doing, Fact, ms};
 use crate::identity;
 use crate::ports::Ports;
@@ -91,6 +91,8 @@ pub struct Live {
     pub timers: usize,
     /// Callers waiting in the queue.
     pub waiting: usize,
+    /// Consultants who talk, or are asked by a colleague.
+    pub engaged: usize,
 }
 
 /// The switch.
@@ -133,6 +135,7 @@ impl Switch {
             trace,
             sessions: BTreeMap::new(),
             timers: Timers::new(),
+            engaged: BTreeMap::new(),
             queue_inputs: VecDeque::new(),
             out: VecDeque::new(),
             totals: crate::api::Totals::default(),
@@ -258,6 +261,7 @@ impl Switch {
             ports: self.rooms.ports.used(),
             timers: self.rooms.timers.len(),
             waiting: self.queue.snapshot().waiting.len(),
+            engaged: self.rooms.engaged.len(),
         }
     }
 
@@ -358,6 +362,14 @@ impl Switch {
             Origin::Trunk(name) => (Some(name.clone()), None),
             Origin::User(who) => (None, rooms.books.by_login(who.user()).map(|p| p.id)),
         };
+        if let Some((named, replaces)) = named(invitation) {
+            self.second_phone(named, replaces, invitation);
+            return;
+        }
+        if let Some(call) = user.and_then(|user| self.talk_of(user, &invitation.dialled)) {
+            self.consulted(call, invitation);
+            return;
+        }
         let decided = self.destination(&invitation.dialled, user).and_then(|then| {
             if self.draining.is_some() {
                 return Err((503, "the line is about to stop"));
@@ -396,6 +408,33 @@ impl Switch {
                 self.calls.insert(id, call);
             }
             Err((status, why)) => self.turn_away(invitation, status, why),
+        }
+    }
+
+    /// The call in which this consultant talks with a caller, if he dials somebody whom he may ask there.
+    fn talk_of(&self, consultant: ConsultantId, dialled: &str) -> Option<CallId> {
+        let call = self.rooms.engaged.get(&consultant)?;
+        let call = self.calls.get(call).filter(|c| c.may_consult(consultant, dialled, &self.rooms))?;
+        Some(call.id)
+    }
+
+    /// An INVITE that names a session of ours: a second phone of the one who talks there.
+    fn second_phone(&mut self, named: senim_sip::SessionId, replaces: bool, invitation: &Invitation) {
+        let call = self.rooms.sessions.get(&named).and_then(|(call, _)| self.calls.get_mut(call));
+        let came = match call {
+            Some(call) => call.second_phone(named, replaces, &second_call(invitation), &mut self.rooms),
+            None => Err((481, "no call is there")),
+        };
+        if let Err((status, why)) = came {
+            self.turn_away(invitation, status, why);
+        }
+    }
+
+    /// A consultant who talks calls somebody: that lies within the caller's call.
+    fn consulted(&mut self, call: CallId, invitation: &Invitation) {
+        let Some(c) = self.calls.get_mut(&call) else { return };
+        if let Err((status, why)) = c.consult_by_call(&second_call(invitation), &mut self.rooms) {
+            self.turn_away(invitation, status, why);
         }
     }
 
@@ -487,5 +526,20 @@ impl Switch {
     /// Whether a call is in the state's words: for the board.
     pub(crate) fn count(&self, which: impl Fn(&State) -> bool) -> u32 {
         u32::try_from(self.calls.values().filter(|c| which(&c.state)).count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Which session an INVITE names, and whether it is to take its place.
+fn named(invitation: &Invitation) -> Option<(senim_sip::SessionId, bool)> {
+    let replaced = invitation.replaces.map(|session| (session, true));
+    replaced.or(invitation.joins.map(|session| (session, false)))
+}
+
+fn second_call(invitation: &Invitation) -> SecondCall<'_> {
+    SecondCall {
+        session: invitation.session,
+        offer: invitation.offer.as_deref(),
+        peer: invitation.flow.remote.ip(),
+        dialled: &invitation.dialled,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::table::minutes;
 use senim_base::{ConsultantId, WallTime};
-use senim_switch::facts::{Author, Fact, Party};
+use senim_switch::facts::{Author, Fact, ForwardResult, Party, TransferTo};
 use std::collections::BTreeMap;
 
 /// Logins by id.
@@ -32,6 +32,20 @@ pub(crate) fn who(id: ConsultantId, logins: &Logins) -> String {
 fn word(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned));
     text.unwrap_or_default().replace('_', " ")
+}
+
+/// Whom a consultant asked, or sent a caller to.
+fn sent_to(to: &TransferTo, logins: &Logins) -> String {
+    match to {
+        TransferTo::Consultant(id) => who(*id, logins),
+        TransferTo::Forward(name) => name.clone(),
+    }
+}
+
+/// How a call of ours on the caller's behalf ended.
+fn outcome(result: ForwardResult, status: Option<u16>, after_ms: u64) -> String {
+    let status = status.map(|s| format!(" ({s})")).unwrap_or_default();
+    format!("{}{status} after {} s", word(&result), after_ms / 1_000)
 }
 
 /// One fact in words.
@@ -84,8 +98,17 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
         Fact::ForwardBegan { to, by } => format!("being sent on to {to} by {}", author(by)),
         Fact::NoticeHeard { whole } => format!("notice heard{}", if *whole { "" } else { " in part" }),
         Fact::ForwardEnded { to, result, status, after_ms } => {
-            let status = status.map(|s| format!(" ({s})")).unwrap_or_default();
-            format!("forward to {to}: {}{status} after {} s", word(result), after_ms / 1_000)
+            format!("forward to {to}: {}", outcome(*result, *status, *after_ms))
+        }
+        Fact::ConsultBegan { by, to } => format!("{} asks {}", who(by), sent_to(to, logins)),
+        Fact::ConsultEnded { to, result, status, after_ms } => {
+            format!("asking {}: {}", sent_to(to, logins), outcome(*result, *status, *after_ms))
+        }
+        Fact::ConferenceBegan { by } => format!("all together with {}", who(by)),
+        Fact::ConferenceEnded { by } => format!("no longer all together with {}", who(by)),
+        Fact::TransferBegan { by, to } => format!("sent on to {} by {}", sent_to(to, logins), who(by)),
+        Fact::TransferEnded { to, result, status, after_ms } => {
+            format!("transfer to {}: {}", sent_to(to, logins), outcome(*result, *status, *after_ms))
         }
         Fact::AppealRegistered { number, by } => format!("appeal {number} registered by {}", author(by)),
         Fact::AppealLinked { number, by } => format!("linked to appeal {number} by {}", author(by)),

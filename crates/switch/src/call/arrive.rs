@@ -6,7 +6,7 @@ use crate::rooms::{Output, Rooms, Wake};
 use senim_base::{CallId, ConsultantId, Language, RecordingId};
 use senim_ivr::{Input as ScriptInput, Run, Script};
 use senim_media::Order;
-use senim_sdp::{Direction, Negotiated};
+use senim_sdp::Negotiated;
 use senim_sip::SessionId;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,8 +26,10 @@ pub(crate) enum Then {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     session: SessionId,
-    answer: String,
-    agreed: Negotiated,
+    /// Our answer, or our offer to a caller who brought none.
+    sdp: String,
+    /// `None`: the caller's answer to our offer comes with his ACK.
+    agreed: Option<Negotiated>,
     then: Then,
     record: bool,
 }
@@ -52,15 +54,11 @@ impl Call {
         knock: Knock<'_>,
         rooms: &mut Rooms,
     ) -> Result<Call, (u16, &'static str)> {
-        let Some(offer) = knock.offer else { return Err((488, "the INVITE carries no SDP offer")) };
         let mut leg = Leg::open(id, Party::Caller, knock.peer, rooms).ok_or((503, "no RTP port is free"))?;
-        let (answer, agreed) = match leg.sdp.answer_to(offer, Direction::SendRecv) {
-            Ok(fits) => fits,
-            Err(_) => {
-                leg.closed(id, rooms);
-                rooms.order(id, Order::CloseSession);
-                return Err((488, "the SDP offers no codec that the line speaks"));
-            }
+        let Ok((sdp, agreed)) = leg.invited(knock.offer) else {
+            leg.closed(id, rooms);
+            rooms.order(id, Order::CloseSession);
+            return Err((488, "the SDP offers no codec that the line speaks"));
         };
         leg.attach(id, knock.session, rooms);
         rooms.fact(
@@ -76,8 +74,7 @@ impl Call {
             Then::Script(script) => script.default_language(),
             Then::Consultant(c) | Then::Feature(c, _) => language_of(*c, rooms),
         };
-        let arrival =
-            Arrival { session: knock.session, answer, agreed, then: knock.then, record: knock.record };
+        let arrival = Arrival { session: knock.session, sdp, agreed, then: knock.then, record: knock.record };
         Ok(Call {
             id,
             caller_leg: leg.id,
@@ -131,7 +128,9 @@ impl Call {
     /// 200 OK; from here on every syllable is kept.
     pub(super) fn answer(&mut self, arrival: &Arrival, rooms: &mut Rooms) {
         let Some(caller) = &mut self.caller else { return };
-        caller.configure(self.id, &arrival.agreed, rooms);
+        if let Some(agreed) = &arrival.agreed {
+            caller.configure(self.id, agreed, rooms);
+        }
         self.answered = true;
         rooms.totals.answered += u64::from(!matches!(arrival.then, Then::Feature(..)));
         let after_ms = ms(rooms.now.since(self.born));
@@ -139,7 +138,7 @@ impl Call {
         if arrival.record {
             self.begin_recording(rooms);
         }
-        rooms.sip.accept(arrival.session, arrival.answer.clone(), rooms.now);
+        rooms.sip.accept(arrival.session, arrival.sdp.clone(), rooms.now);
         let after = rooms.settings.media.caller_inactivity;
         rooms.order(self.id, Order::Inactivity { leg: self.caller_leg, after });
     }
@@ -150,7 +149,7 @@ impl Call {
         self.fact(Fact::RecordingBegan { recording }, rooms);
         rooms.out.push_back(Output::OpenRecording { recording, call, at, wall });
         if let Some(caller) = &self.caller {
-            caller.record(call, recording, Recording::CALLER, rooms);
+            caller.record_on(call, recording, Recording::CALLER, rooms);
         }
         self.fact(Fact::TrackBegan { recording, track: Recording::LINE, party: Party::Line }, rooms);
         rooms.order(call, Order::RecordHeard { leg, recording, track: Recording::LINE });

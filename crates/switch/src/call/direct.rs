@@ -75,9 +75,8 @@ impl Call {
         self.fact(Fact::Talking { consultant, waited_ms: 0 }, rooms);
         self.marks.served = true;
         let State::Direct(mut d) = core::mem::replace(&mut self.state, State::Script) else { return };
-        if let Some(l) = d.leg.take() {
-            self.record_party(&l, rooms);
-            d.leg = Some(l);
+        if let Some(l) = &mut d.leg {
+            self.record_party(l, rooms);
         }
         self.state = State::Direct(d);
         rooms.order(id, Order::Bridge { a: self.caller_leg, b: leg });

@@ -17,10 +17,25 @@ impl Call {
             State::Waiting(_) if leg == self.caller_leg => self.abandon(cause, rooms),
             State::Waiting(_) => self.consultant_declines(leg, 0, senim_sip::Rejection::Transport, rooms),
             State::Talking(_) if leg == self.caller_leg => self.caller_leaves_talk(cause, rooms),
-            State::Talking(t) if t.leg.id == leg => match cause {
-                EndCause::ConsultantHungUp => self.consultant_leaves_talk(cause, rooms),
+            State::Talking(t) if t.leg.id == leg && t.second.as_ref().is_some_and(|s| s.in_talk) => {
+                self.first_phone_leaves(rooms);
+                self.join(rooms);
+                self.guard_consultant(rooms);
+            }
+            State::Talking(t) if t.leg.id == leg => match (cause, &t.aside) {
+                // Who leaves while somebody is asked on the same phone gives the caller to him.
+                (EndCause::ConsultantHungUp, Some(aside)) if aside.own.is_none() => {
+                    self.hand_over(false, rooms);
+                }
+                (EndCause::ConsultantHungUp, _) => self.consultant_leaves_talk(cause, rooms),
                 _ => self.consultant_lost(cause, rooms),
             },
+            State::Talking(_) => {
+                if !self.second_phone_leaves(leg, rooms) {
+                    self.aside_gone(leg, rooms);
+                }
+            }
+            State::Transferring(_) => self.left_transferring(leg, cause, rooms),
             State::Forwarding(_) => self.left_forwarding(leg, cause, rooms),
             State::Forwarded(l) if leg == self.caller_leg || l.id == leg => {
                 self.left_forwarded(leg, cause, rooms);
@@ -90,6 +105,7 @@ impl Call {
             rooms.order(self.id, Order::StopRecording { recording: recording.id });
         }
         rooms.order(self.id, Order::CloseSession);
+        rooms.engaged.retain(|_, call| *call != self.id);
         if let Some(trunk) = self.trunk.take() {
             rooms.trunks.left(&trunk);
         }
@@ -114,7 +130,7 @@ impl Call {
     fn disposition(&self, cause: EndCause) -> Disposition {
         if self.marks.served {
             Disposition::Served
-        } else if matches!(cause, EndCause::OurFault | EndCause::LineStopped) {
+        } else if matches!(cause, EndCause::OurFault | EndCause::NoCommonSound | EndCause::LineStopped) {
             Disposition::Failed
         } else if self.marks.queued {
             Disposition::Abandoned

@@ -55,7 +55,9 @@ impl Call {
                 "consultant_ask_appeal"
             }
             Some(Code::AppealLink(_)) => "appeal_unknown",
-            Some(Code::Forward) => "consultant_refused",
+            Some(Code::Forward | Code::Transfer(_) | Code::Conference | Code::TakeBack) => {
+                "consultant_refused"
+            }
             None => "feature_unknown",
         };
         self.feature_say_prompt(name, rooms);

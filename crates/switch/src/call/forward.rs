@@ -56,7 +56,7 @@ impl Call {
     /// The consultant keys the code: the caller hears the notice, the consultant stays on the line.
     pub(crate) fn forward_by_consultant(&mut self, rooms: &mut Rooms) {
         let State::Talking(mut t) = core::mem::replace(&mut self.state, State::Script) else { return };
-        if !can_forward(UCC, rooms) {
+        if t.aside.is_some() || !can_forward(UCC, rooms) {
             self.state = State::Talking(t);
             self.tell_consultant("consultant_refused", rooms);
             return;
@@ -168,36 +168,31 @@ impl Call {
         if !matches!(&self.state, State::Forwarding(f) if f.called_leg() == Some(leg)) {
             return;
         }
-        let result = match status {
-            486 | 600 => ForwardResult::Busy,
-            408 | 480 | 487 => ForwardResult::NoAnswer,
-            _ => ForwardResult::Failed,
-        };
-        self.forward_failed(result, (status != 0).then_some(status), rooms);
+        self.forward_failed(ForwardResult::of(status), (status != 0).then_some(status), rooms);
     }
 
     pub(super) fn forward_answered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
         let id = self.id;
         let State::Forwarding(f) = &mut self.state else { return };
         let Some(l) = f.leg.as_mut().filter(|l| l.id == leg) else { return };
-        let Some(Ok(agreed)) = sdp.map(|sdp| l.sdp.accept(sdp)) else {
+        if l.final_answer(id, sdp, rooms).is_err() {
             self.forward_failed(ForwardResult::Failed, None, rooms);
             return;
-        };
-        l.configure(id, &agreed, rooms);
+        }
         let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
-        let Some(leg) = f.leg else { return };
+        let Some(mut leg) = f.leg else { return };
         self.stop_dialling(rooms);
         self.forward_ended(f.to, f.since, ForwardResult::Connected, Some(200), rooms);
         rooms.totals.forwarded += 1;
         self.marks.served = true;
-        self.record_party(&leg, rooms);
+        self.record_party(&mut leg, rooms);
         rooms.order(id, senim_media::Order::Bridge { a: self.caller_leg, b: leg.id });
         let after = rooms.settings.media.caller_inactivity;
         rooms.order(id, senim_media::Order::Inactivity { leg: leg.id, after });
         self.state = State::Forwarded(leg);
         self.run = None;
         if let Some(t) = f.from {
+            t.report(200, rooms);
             self.part(t, rooms);
         }
     }
@@ -215,6 +210,10 @@ impl Call {
             self.script_forward_failed(rooms);
             return;
         }
+        if let Some(t) = &mut f.from {
+            t.report(status.filter(|s| *s >= 300).unwrap_or(480), rooms);
+            t.referred = None;
+        }
         let play = rooms.prompt(self.id, self.caller_leg, self.language(), "ucc_failed");
         f.stage = Stage::Apology(play);
         self.state = State::Forwarding(f);
@@ -223,7 +222,8 @@ impl Call {
     fn come_back(&mut self, rooms: &mut Rooms) {
         let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
         match f.from {
-            Some(t) => {
+            Some(mut t) => {
+                t.held = t.leg.holds_us();
                 self.state = State::Talking(t);
                 self.join(rooms);
             }

@@ -30,6 +30,10 @@ pub(crate) enum Code {
     AppealNew,
     /// With the digits behind the code.
     AppealLink(String),
+    /// With the number behind the code; without one, to whom was asked before.
+    Transfer(String),
+    Conference,
+    TakeBack,
 }
 
 impl Code {
@@ -42,18 +46,23 @@ impl Code {
             (&features.ready, Code::Ready),
             (&features.forward, Code::Forward),
             (&features.appeal_new, Code::AppealNew),
+            (&features.conference, Code::Conference),
+            (&features.take_back, Code::TakeBack),
         ];
         let exact = plain.into_iter().find(|(code, _)| code.as_str() == dialled).map(|(_, c)| c);
-        exact.or_else(|| {
-            let digits = dialled.strip_prefix(features.appeal_link.as_str())?;
-            let fits = digits.len() <= APPEAL_DIGITS && digits.bytes().all(|b| b.is_ascii_digit());
-            fits.then(|| Code::AppealLink(digits.to_owned()))
-        })
+        let behind =
+            |code: &str| dialled.strip_prefix(code).filter(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+        let link = || behind(&features.appeal_link).filter(|digits| digits.len() <= APPEAL_DIGITS);
+        let transfer = || behind(&features.transfer);
+        exact
+            .or_else(|| link().map(|digits| Code::AppealLink(digits.to_owned())))
+            .or_else(|| transfer().map(|number| Code::Transfer(number.to_owned())))
     }
 }
 
 impl Keys {
-    /// Takes a key; gives the code once it is whole. An appeal number may be cut short by `#`.
+    /// Takes a key; gives the code once it is whole. An appeal number may be cut short by `#`; the number of a transfer
+    /// always ends with it.
     pub(super) fn press(&mut self, key: char, features: &Features) -> Option<Code> {
         match key {
             '*' => self.0 = String::from("*"),
@@ -71,6 +80,7 @@ impl Keys {
         }
         let code = match Code::read(&self.0, features)? {
             Code::AppealLink(digits) if digits.len() < APPEAL_DIGITS => return None,
+            Code::Transfer(_) => return None,
             code => code,
         };
         self.0.clear();
@@ -84,6 +94,10 @@ impl Call {
         let State::Talking(t) = &mut self.state else { return };
         let idle = t.keys.0.is_empty();
         match t.keys.press(key, &rooms.settings.features) {
+            Some(Code::Transfer(number)) if number.is_empty() => self.hand_over_by_key(rooms),
+            Some(Code::Transfer(number)) => self.consult_by_keys(&number, rooms),
+            Some(Code::Conference) => self.conference_key(rooms),
+            Some(Code::TakeBack) => self.take_back_key(rooms),
             Some(Code::Forward) => self.forward_by_consultant(rooms),
             Some(Code::AppealNew) => self.appeal_while_talking(None, rooms),
             Some(Code::AppealLink(digits)) => self.appeal_while_talking(Some(&digits), rooms),
@@ -113,5 +127,8 @@ mod tests {
         assert_eq!(press("*99*10"), vec![Code::SignIn]);
         assert_eq!(press("*999999999999999999999"), vec![]);
         assert_eq!(press("20"), vec![]);
+        assert_eq!(press("*157001"), vec![]);
+        assert_eq!(press("*157001#*16"), vec![Code::Transfer("7001".into()), Code::Conference]);
+        assert_eq!(press("*15#*17"), vec![Code::Transfer(String::new()), Code::TakeBack]);
     }
 }

@@ -1,5 +1,6 @@
 //! One party's connection within a call: a SIP session, its offer/answer machine, a port of ours.
 
+use super::Recording;
 use crate::api::Peer;
 use crate::facts::{Fact, Party};
 use crate::rooms::Rooms;
@@ -16,10 +17,13 @@ pub(crate) struct Leg {
     pub(crate) party: Party,
     pub(crate) session: Option<SessionId>,
     pub(crate) sdp: Negotiator,
+    /// The trunk that it went out on: it counts there until the leg is closed.
+    pub(crate) trunk: Option<String>,
     port: u16,
     /// Where the signalling of this party comes from: only its sound may come from elsewhere than SDP says.
     peer: IpAddr,
     direction: Direction,
+    recorded: bool,
 }
 
 impl Leg {
@@ -33,7 +37,17 @@ impl Leg {
         };
         let sdp = Negotiator::new(Capabilities::default(), local);
         rooms.order(call, Order::Open { leg: id, port });
-        Some(Leg { id, party, session: None, sdp, port, peer, direction: Direction::SendRecv })
+        Some(Leg {
+            id,
+            party,
+            session: None,
+            sdp,
+            trunk: None,
+            port,
+            peer,
+            direction: Direction::SendRecv,
+            recorded: false,
+        })
     }
 
     /// Ties the leg to its SIP session, so that events of the session find it.
@@ -57,6 +71,51 @@ impl Leg {
             }
             Party::Caller | Party::Line => None,
         }
+    }
+
+    /// Our side of the sound for an INVITE: the answer to its offer, or our own offer when it brings none (RFC 3261
+    /// section 13.2.1). What was agreed in the second case comes with the ACK.
+    pub(crate) fn invited(&mut self, offer: Option<&[u8]>) -> Result<(String, Option<Negotiated>), Fault> {
+        match offer {
+            Some(offer) => {
+                let (answer, agreed) = self.sdp.answer_to(offer, Direction::SendRecv)?;
+                Ok((answer, Some(agreed)))
+            }
+            None => Ok((self.sdp.offer(Direction::SendRecv), None)),
+        }
+    }
+
+    /// The party answered an offer of ours. Without an answer, or with one that does not fit, all stays as it was.
+    pub(crate) fn answered(
+        &mut self,
+        call: CallId,
+        answer: Option<&[u8]>,
+        rooms: &mut Rooms,
+    ) -> Result<(), Fault> {
+        match answer.map_or(Err(Fault::NoAudio), |answer| self.sdp.accept(answer)) {
+            Ok(agreed) => {
+                self.configure(call, &agreed, rooms);
+                Ok(())
+            }
+            Err(fault) => {
+                self.sdp.reset_offer();
+                Err(fault)
+            }
+        }
+    }
+
+    /// The party picked up. A 200 without SDP confirms what an earlier answer said; one that differs from it wins
+    /// (FEATURES T13).
+    pub(crate) fn final_answer(
+        &mut self,
+        call: CallId,
+        answer: Option<&[u8]>,
+        rooms: &mut Rooms,
+    ) -> Result<(), Fault> {
+        if answer.is_none() && self.sdp.current().is_some() {
+            return Ok(());
+        }
+        self.answered(call, answer, rooms)
     }
 
     /// Tells the media worker what was agreed.
@@ -98,8 +157,16 @@ impl Leg {
         }
     }
 
-    /// Puts what the party says on a track.
-    pub(crate) fn record(&self, call: CallId, recording: RecordingId, track: TrackId, rooms: &mut Rooms) {
+    /// Puts what the party says on a track of its own, once.
+    pub(crate) fn record(&mut self, call: CallId, recording: &mut Recording, rooms: &mut Rooms) {
+        if !core::mem::replace(&mut self.recorded, true) {
+            let track = recording.track();
+            self.record_on(call, recording.id, track, rooms);
+        }
+    }
+
+    /// Puts what the party says on this track.
+    pub(crate) fn record_on(&self, call: CallId, recording: RecordingId, track: TrackId, rooms: &mut Rooms) {
         rooms.order(call, Order::Record { leg: self.id, recording, track });
         rooms.fact(Some(call), Fact::TrackBegan { recording, track, party: self.party });
     }
@@ -122,6 +189,9 @@ impl Leg {
     }
 
     fn free(self, call: CallId, rooms: &mut Rooms) {
+        if let Some(trunk) = &self.trunk {
+            rooms.trunks.left(trunk);
+        }
         rooms.order(call, Order::Close { leg: self.id });
         rooms.ports.give(self.port, rooms.now);
     }

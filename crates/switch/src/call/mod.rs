@@ -5,25 +5,33 @@
 
 mod appeal;
 mod arrive;
+mod conference;
+mod consult;
 mod direct;
+mod early;
 mod end;
 mod feature;
 mod forward;
 mod keys;
 pub(crate) mod leg;
 mod script;
+mod second_phone;
 mod talk;
+mod target;
+mod transfer;
 mod wait;
 
 pub(crate) use arrive::{Arrival, Knock, Then};
+pub(crate) use consult::SecondCall;
 pub(crate) use direct::Direct;
 pub(crate) use feature::Feature;
 pub(crate) use forward::{Forwarding, UCC, can_forward};
 use leg::Leg;
 pub(crate) use talk::Talking;
+pub(crate) use transfer::Transferring;
 pub(crate) use wait::{Place, Waiting};
 
-use crate::facts::{EndCause, Fact};
+use crate::facts::{EndCause, Fact, ForwardResult};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{CallId, Instant, Language, LegId, PlayId, RecordingId, TrackId};
 use senim_ivr::{Run, SayId};
@@ -42,6 +50,8 @@ pub(crate) enum State {
     Waiting(Waiting),
     /// Caller and consultant talk.
     Talking(Talking),
+    /// The consultant sends the caller on, and whoever is to take him is being called.
+    Transferring(Transferring),
     /// The caller is being sent on.
     Forwarding(Forwarding),
     /// The caller is joined to the other centre.
@@ -124,10 +134,9 @@ impl Call {
     }
 
     /// Puts what the leg's party says on a track of its own.
-    pub(crate) fn record_party(&mut self, leg: &Leg, rooms: &mut Rooms) {
+    pub(crate) fn record_party(&mut self, leg: &mut Leg, rooms: &mut Rooms) {
         if let Some(recording) = &mut self.recording {
-            let track = recording.track();
-            leg.record(self.id, recording.id, track, rooms);
+            leg.record(self.id, recording, rooms);
         }
     }
 
@@ -145,8 +154,8 @@ impl Call {
             MediaEvent::Strangers { leg, packets } => {
                 self.strangers(leg, u64::from(packets), rooms);
             }
-            MediaEvent::FirstPacket { .. }
-            | MediaEvent::Resumed { .. }
+            MediaEvent::FirstPacket { leg } => self.first_heard(leg, rooms),
+            MediaEvent::Resumed { .. }
             | MediaEvent::Relatched { .. }
             | MediaEvent::Report { .. }
             | MediaEvent::Closed { .. } => {}
@@ -156,10 +165,15 @@ impl Call {
     /// Something came from the SIP session of one of its legs.
     pub(crate) fn on_sip(&mut self, leg: LegId, event: &SipEvent, rooms: &mut Rooms) {
         match event {
-            SipEvent::Ringing { .. } => self.on_ringing(leg, rooms),
+            SipEvent::Ringing { sdp, .. } => {
+                self.on_ringing(leg, rooms);
+                self.early_sound(leg, sdp.as_deref(), rooms);
+            }
             SipEvent::Answered { sdp, .. } => self.on_answered(leg, sdp.as_deref(), rooms),
             SipEvent::Rejected { status, reason, .. } => self.on_rejected(leg, *status, *reason, rooms),
             SipEvent::Reoffered { sdp, .. } => self.on_reoffered(leg, sdp.as_deref(), rooms),
+            SipEvent::Confirmed { sdp, .. } => self.on_confirmed(leg, sdp.as_deref(), rooms),
+            SipEvent::ReofferAnswered { sdp, .. } => self.on_reoffer_answered(leg, sdp.as_deref(), rooms),
             SipEvent::Cancelled { .. } => self.on_party_gone(leg, EndCause::CallerHungUp, rooms),
             SipEvent::Ended { ending, .. } => {
                 let cause = match (ending, leg == self.caller_leg) {
@@ -170,9 +184,8 @@ impl Call {
                 };
                 self.on_party_gone(leg, cause, rooms);
             }
+            SipEvent::Referred { session, referral } => self.on_referred(leg, *session, referral, rooms),
             SipEvent::Info { digit: Some(digit), .. } => self.on_digit(leg, *digit, rooms),
-            // Whoever could send a call elsewhere could send it to a premium number.
-            SipEvent::Referred { session, .. } => rooms.sip.answer_referral(*session, Err(603), rooms.now),
             _ => {}
         }
     }
@@ -182,7 +195,7 @@ impl Call {
         match wake {
             Wake::Script => self.script_due(rooms),
             Wake::NoProgress => self.on_no_progress(rooms),
-            Wake::RungOut => self.on_rung_out(rooms),
+            Wake::RungOut => self.rung_out(rooms),
         }
     }
 
@@ -203,6 +216,11 @@ impl Call {
         }
         match &self.state {
             State::Waiting(_) => self.ring_consultant(leg, rooms),
+            State::Talking(_) => {
+                self.call_aside(leg, rooms);
+                self.second_phone_comes(leg, rooms);
+            }
+            State::Transferring(_) => self.call_transferred(leg, rooms),
             State::Forwarding(_) => self.dial_forward(leg, rooms),
             State::Direct(_) => self.ring_direct(leg, rooms),
             _ => {}
@@ -238,7 +256,7 @@ impl Call {
             State::Forwarding(f) if leg == self.caller_leg && f.is_by_script() => {
                 self.script_digit(digit, rooms);
             }
-            State::Talking(_) if leg != self.caller_leg => self.consultant_key(digit, rooms),
+            State::Talking(t) if t.keys_come_from(leg) => self.consultant_key(digit, rooms),
             State::Feature(_) => self.feature_key(digit, rooms),
             _ => {}
         }
@@ -251,6 +269,8 @@ impl Call {
         rooms.timers.cancel((self.id, Wake::NoProgress));
         match &self.state {
             State::Waiting(_) => self.consultant_rings(leg, rooms),
+            State::Talking(_) => self.aside_rings(leg, rooms),
+            State::Transferring(_) => self.transfer_rings(leg, rooms),
             State::Direct(_) => self.direct_rings(rooms),
             _ => {}
         }
@@ -260,6 +280,8 @@ impl Call {
         rooms.timers.cancel((self.id, Wake::NoProgress));
         match &self.state {
             State::Waiting(_) => self.consultant_picks_up(leg, sdp, rooms),
+            State::Talking(_) => self.aside_answered(leg, sdp, rooms),
+            State::Transferring(_) => self.transfer_answered(leg, sdp, rooms),
             State::Forwarding(_) => self.forward_answered(leg, sdp, rooms),
             State::Direct(_) => self.direct_answered(leg, sdp, rooms),
             _ => {}
@@ -270,6 +292,12 @@ impl Call {
         rooms.timers.cancel((self.id, Wake::NoProgress));
         match &self.state {
             State::Waiting(_) => self.consultant_declines(leg, status, reason, rooms),
+            State::Talking(_) => {
+                if !self.second_phone_leaves(leg, rooms) {
+                    self.aside_rejected(leg, status, rooms);
+                }
+            }
+            State::Transferring(_) => self.transfer_rejected(leg, status, rooms),
             State::Forwarding(_) => self.forward_rejected(leg, status, rooms),
             State::Direct(_) => self.direct_rejected(leg, status, rooms),
             _ => {}
@@ -279,7 +307,32 @@ impl Call {
     fn on_reoffered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
         let id = self.id;
         let Some(which) = self.leg_mut(leg) else { return };
-        if which.reoffered(id, sdp, rooms).is_ok() && leg != self.caller_leg {
+        if which.reoffered(id, sdp, rooms).is_ok() {
+            self.media_changed(leg, rooms);
+        }
+    }
+
+    /// The party's answer to an offer of ours within the dialog: that of a re-INVITE which brought none. One that is
+    /// missing or does not fit changes nothing: the talk goes on as it was.
+    fn on_reoffer_answered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
+        let id = self.id;
+        let Some(which) = self.leg_mut(leg) else { return };
+        if which.answered(id, sdp, rooms).is_ok() {
+            self.media_changed(leg, rooms);
+        }
+    }
+
+    /// Our 200 arrived. If the offer was ours, the answer is here now, or there is no sound and the call is over.
+    fn on_confirmed(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
+        let id = self.id;
+        let Some(which) = self.leg_mut(leg).filter(|l| l.sdp.current().is_none()) else { return };
+        if which.answered(id, sdp, rooms).is_err() {
+            self.on_party_gone(leg, EndCause::NoCommonSound, rooms);
+        }
+    }
+
+    fn media_changed(&mut self, leg: LegId, rooms: &mut Rooms) {
+        if matches!(&self.state, State::Talking(t) if t.leg.id == leg) {
             self.consultant_media_changed(rooms);
         }
     }
@@ -289,7 +342,8 @@ impl Call {
             return self.caller.as_mut();
         }
         let other = match &mut self.state {
-            State::Talking(t) => Some(&mut t.leg),
+            State::Talking(t) => t.leg_mut(leg),
+            State::Transferring(t) => t.leg_mut(leg),
             State::Forwarding(f) => f.leg_mut(leg),
             State::Forwarded(l) => Some(l),
             State::Direct(d) => d.leg_mut(),
@@ -298,9 +352,19 @@ impl Call {
         other.filter(|l| l.id == leg)
     }
 
+    fn rung_out(&mut self, rooms: &mut Rooms) {
+        match &self.state {
+            State::Talking(_) => self.aside_over(ForwardResult::NoAnswer, None, rooms),
+            State::Transferring(_) => self.transfer_failed(ForwardResult::NoAnswer, None, rooms),
+            _ => self.on_rung_out(rooms),
+        }
+    }
+
     fn on_no_progress(&mut self, rooms: &mut Rooms) {
         let leg = match &self.state {
             State::Waiting(w) => w.ringing_leg(),
+            State::Talking(t) => t.aside.as_ref().map(|a| a.leg.id),
+            State::Transferring(t) => Some(t.leg.id),
             State::Forwarding(f) => f.called_leg(),
             State::Direct(d) => d.leg_id(),
             _ => None,

@@ -250,7 +250,7 @@ impl Call {
 
     /// The queue gives the caller to the consultant who picked up.
     pub(crate) fn connect(&mut self, offer: OfferId, rooms: &mut Rooms) {
-        let Some(r) = self.take_ringing() else { return };
+        let Some(mut r) = self.take_ringing() else { return };
         if r.offer != offer {
             self.ringing_ended(r, OfferOutcome::Withdrawn, rooms);
             return;
@@ -265,7 +265,7 @@ impl Call {
             rooms.totals.served += 1;
             rooms.totals.served_in_time += u64::from(waited <= rooms.settings.service_level);
         }
-        self.record_party(&r.leg, rooms);
+        self.record_party(&mut r.leg, rooms);
         self.saying = None;
         self.state = State::Talking(Talking::new(consultant, r.leg, rooms.now));
         self.join(rooms);
