@@ -27,6 +27,21 @@ pub enum Plan {
     Key(Duration, Duration, &'static str),
     /// Picks up, talks, and in the middle puts the caller on hold for a while.
     Hold(Duration, Duration),
+    /// Picks up, talks, and in the middle turns to a colleague or to another centre.
+    Turn(Duration, Duration, Turn),
+}
+
+/// How a consultant turns to somebody else for his caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// By codes, one after the other; the number stands for `N`.
+    Keys(&'static [&'static str]),
+    /// By a REFER.
+    Blind,
+    /// By a second call, and then a REFER that names it.
+    Attended,
+    /// By a second call that he ends again.
+    Aside,
 }
 
 /// A consultant: what he does with each call that rings.
@@ -71,7 +86,11 @@ impl Consultant {
     pub fn draw(self, e: &mut Entropy) -> Plan {
         let answer = seconds(e, 1, 9);
         let talk = seconds(e, 5, 240);
-        match e.below(16) {
+        match e.below(20) {
+            16 => Plan::Turn(answer, talk, Turn::Blind),
+            17 => Plan::Turn(answer, talk, Turn::Attended),
+            18 => Plan::Turn(answer, talk, Turn::Aside),
+            19 => Plan::Turn(answer, talk, Turn::draw(e)),
             0 => Plan::Ignore,
             1 => Plan::Decline(answer),
             2 => Plan::Lost(answer, seconds(e, 1, 30)),
@@ -81,6 +100,18 @@ impl Consultant {
             8 => Plan::Hold(answer, talk),
             _ => Plan::Answer(answer, talk),
         }
+    }
+}
+
+impl Turn {
+    fn draw(e: &mut Entropy) -> Turn {
+        Turn::Keys(match e.below(5) {
+            0 => &["*15N#"],
+            1 => &["*15N#", "*16", "*16", "*17"],
+            2 => &["*15N#", "*16", "*15#"],
+            3 => &["*15N#", "*17", "*15N#"],
+            _ => &["*15N#", "*15#"],
+        })
     }
 }
 

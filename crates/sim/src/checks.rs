@@ -27,6 +27,9 @@ pub enum Broken {
     Offer(OfferId),
     /// A recording was begun and never closed.
     RecordingLost(RecordingId),
+    /// What a consultant began on a caller's behalf (asking, bringing together, sending on) did not end just once, or
+    /// not before its call.
+    Errand(CallId),
     /// A consultant talked in two calls at once.
     TwoTalks(ConsultantId, CallId, CallId),
 }
@@ -41,6 +44,7 @@ impl fmt::Display for Broken {
             Broken::NoFinalState(call) => write!(f, "{call} ended without a final state"),
             Broken::Offer(offer) => write!(f, "{offer} did not end exactly once"),
             Broken::RecordingLost(r) => write!(f, "recording {r} was never closed"),
+            Broken::Errand(call) => write!(f, "in {call} something begun for the caller did not end once"),
             Broken::TwoTalks(who, a, b) => write!(f, "{who} talked in {a} and {b} at once"),
         }
     }
@@ -55,6 +59,8 @@ struct Ledger {
     offers: BTreeMap<OfferId, u32>,
     recordings: BTreeSet<RecordingId>,
     talks: BTreeMap<ConsultantId, CallId>,
+    /// Open ones of a call: asked aside, brought together, sent on.
+    errands: BTreeMap<CallId, [u32; 3]>,
 }
 
 /// Checks the facts of a day that is over. Returns the calls by final state.
@@ -106,12 +112,21 @@ impl Ledger {
             Fact::ScriptBegan { .. } => {
                 self.line_calls.insert(call);
             }
+            Fact::ConsultBegan { .. } => self.errand(call, 0, true),
+            Fact::ConsultEnded { .. } => self.errand(call, 0, false),
+            Fact::ConferenceBegan { .. } => self.errand(call, 1, true),
+            Fact::ConferenceEnded { .. } => self.errand(call, 1, false),
+            Fact::TransferBegan { .. } => self.errand(call, 2, true),
+            Fact::TransferEnded { .. } => self.errand(call, 2, false),
             Fact::Refused { .. } => {
                 self.live.remove(&call);
                 self.ended.insert(call, None);
             }
             Fact::Ended { disposition, .. } => {
                 self.live.remove(&call);
+                if self.errands.remove(&call).is_some_and(|open| open != [0; 3]) {
+                    self.broken.push(Broken::Errand(call));
+                }
                 if self.ended.insert(call, *disposition).is_some() {
                     self.broken.push(Broken::EndedTwice(call));
                 }
@@ -135,6 +150,16 @@ impl Ledger {
                 self.talks.remove(consultant);
             }
             _ => {}
+        }
+    }
+
+    /// One of each kind may be open in a call at a time.
+    fn errand(&mut self, call: CallId, kind: usize, begins: bool) {
+        let Some(open) = self.errands.entry(call).or_default().get_mut(kind) else { return };
+        if (*open == 0) == begins {
+            *open = u32::from(begins);
+        } else {
+            self.broken.push(Broken::Errand(call));
         }
     }
 }

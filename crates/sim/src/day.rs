@@ -1,7 +1,7 @@
 //! One virtual day of mixed calls: callers come when they come, consultants do what people do, cables are cut.
 //! At its end nobody may be left over, and every promise about the facts must hold.
 
-use crate::actors::{Caller, Centre, Consultant, Plan};
+use crate::actors::{Caller, Centre, Consultant, Plan, Turn};
 use crate::checks::{Broken, check_facts};
 use crate::line::LineConfig;
 use crate::net::Wire;
@@ -63,6 +63,11 @@ enum Act {
     Decline(PhoneId, u64),
     Cut(PhoneId, bool),
     Hold(PhoneId, u64, bool),
+    Keys(PhoneId, u64, String),
+    Refer(PhoneId, u64, String),
+    Consult(PhoneId, u64, String),
+    Join(PhoneId, u64),
+    Return(PhoneId, u64),
 }
 
 struct Stage {
@@ -123,7 +128,7 @@ fn hire(world: &mut World, count: u32) -> Vec<PhoneId> {
                 1 => &[Language::Kazakh],
                 _ => &[Language::Russian],
             };
-            let login = format!("c{n:03}");
+            let login = format!("{n:03}");
             let phone = world.consultant(&login, languages, &[]);
             world.with_phone(phone, |p, _| p.say(Voice::Sparse));
             world.sign_in(&login);
@@ -179,7 +184,10 @@ impl Stage {
                 self.world.with_phone(phone, |p, _| p.press(keys));
             }
             Act::HangUp(phone, turn) if current(self, phone, turn) => {
-                self.world.with_phone(phone, |p, now| p.hang_up(now));
+                self.world.with_phone(phone, |p, now| {
+                    p.hang_up_parked(now);
+                    p.hang_up(now);
+                });
             }
             Act::Answer(phone, turn) if current(self, phone, turn) => {
                 self.world.with_phone(phone, |p, now| p.answer(now));
@@ -191,12 +199,32 @@ impl Stage {
             Act::Hold(phone, turn, yes) if current(self, phone, turn) => {
                 self.world.with_phone(phone, |p, now| p.hold(yes, now));
             }
+            Act::Keys(phone, turn, keys) if current(self, phone, turn) => {
+                self.world.with_phone(phone, |p, _| p.press(&keys));
+            }
+            Act::Refer(phone, turn, to) if current(self, phone, turn) => {
+                self.world.with_phone(phone, |p, now| p.refer(&format!("sip:{to}@toll.example"), now));
+            }
+            Act::Consult(phone, turn, number) if current(self, phone, turn) => {
+                self.world.with_phone(phone, |p, now| p.consult(&number, now));
+            }
+            Act::Join(phone, turn) if current(self, phone, turn) => {
+                self.world.with_phone(phone, |p, now| p.refer_attended(now));
+            }
+            Act::Return(phone, turn) if current(self, phone, turn) => {
+                self.world.with_phone(phone, |p, now| {
+                    if p.has_parked() {
+                        p.hang_up(now);
+                    }
+                });
+            }
             Act::Cut(phone, yes) => {
                 if let Some(host) = self.world.host(phone) {
                     self.world.net.cut(host, yes);
                 }
                 if !yes {
                     self.world.with_phone(phone, |p, now| {
+                        p.hang_up_parked(now);
                         p.hang_up(now);
                         p.register(3_600, now);
                     });
@@ -231,7 +259,12 @@ impl Stage {
         match event {
             Event::Incoming => self.rings(phone),
             Event::Answered => self.answered(phone),
+            // A second call ended: back to the first one.
+            Event::Refused(_) | Event::Ended { .. } if self.world.look(phone).has_parked() => {
+                self.world.with_phone(phone, |p, now| p.retrieve(now));
+            }
             Event::Refused(_) | Event::Ended { .. } => self.over(phone),
+            Event::ParkedEnded if !self.world.look(phone).is_busy() => self.over(phone),
             _ => {}
         }
     }
@@ -243,7 +276,11 @@ impl Stage {
         match plan {
             Plan::Ignore => {}
             Plan::Decline(after) => self.after(after, Act::Decline(phone, turn)),
-            Plan::Answer(after, _) | Plan::Lost(after, _) | Plan::Key(after, ..) | Plan::Hold(after, _) => {
+            Plan::Answer(after, _)
+            | Plan::Lost(after, _)
+            | Plan::Key(after, ..)
+            | Plan::Hold(after, _)
+            | Plan::Turn(after, ..) => {
                 self.after(after, Act::Answer(phone, turn));
             }
         }
@@ -260,7 +297,9 @@ impl Stage {
             }
             return;
         }
-        match self.plans.get(&phone).copied() {
+        // His second call is answered within the same plan.
+        match self.plans.remove(&phone) {
+            Some(Plan::Turn(_, talk, how)) => self.turns(phone, talk, how),
             Some(Plan::Answer(_, talk)) => self.after(talk, Act::HangUp(phone, turn)),
             Some(Plan::Key(_, talk, keys)) => {
                 self.after(talk / 2, Act::Press(phone, turn, keys));
@@ -279,6 +318,34 @@ impl Stage {
         }
     }
 
+    /// A consultant turns to somebody for his caller: to a colleague, at times to himself by mistake, or to 1414.
+    fn turns(&mut self, phone: PhoneId, talk: Duration, how: Turn) {
+        let turn = self.turn(phone);
+        let staff = u32::try_from(self.staff.len()).unwrap_or(1).max(1);
+        let number = match self.dice.below(4) {
+            0 => "1414".to_owned(),
+            _ => format!("7{:03}", self.dice.below(staff)),
+        };
+        let (begin, step) = (talk / 3, Duration::from_secs(u64::from(4 + self.dice.below(12))));
+        match how {
+            Turn::Keys(codes) => {
+                for (n, code) in (0u32..).zip(codes) {
+                    self.after(begin + step * n, Act::Keys(phone, turn, code.replace('N', &number)));
+                }
+            }
+            Turn::Blind => self.after(begin, Act::Refer(phone, turn, number)),
+            Turn::Attended => {
+                self.after(begin, Act::Consult(phone, turn, number));
+                self.after(begin + step, Act::Join(phone, turn));
+            }
+            Turn::Aside => {
+                self.after(begin, Act::Consult(phone, turn, number));
+                self.after(begin + step, Act::Return(phone, turn));
+            }
+        }
+        self.after(talk + step * 4, Act::HangUp(phone, turn));
+    }
+
     /// The day is over: everybody goes home, and whoever still waits hangs up.
     fn close(&mut self) {
         self.due.clear();
@@ -291,6 +358,7 @@ impl Stage {
                 self.world.net.cut(host, false);
             }
             self.world.with_phone(phone, |p, now| {
+                p.hang_up_parked(now);
                 p.hang_up(now);
                 p.register(0, now);
             });

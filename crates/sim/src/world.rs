@@ -179,6 +179,14 @@ impl World {
         phone
     }
 
+    /// One more phone of a consultant's, which does not register: it only calls.
+    pub fn second_phone(&mut self, login: &str) -> PhoneId {
+        self.office_hosts += 1;
+        let host = host_of(OFFICE, self.office_hosts);
+        let password = Redacted::new(format!("secret of {login}"));
+        self.phone(login, Some(password), host, Capabilities::default())
+    }
+
     /// Signs a consultant in by command.
     pub fn sign_in(&mut self, login: &str) {
         self.command(Command::Duty { login: login.into(), duty: Duty::SignIn });
