@@ -7,3 +7,4 @@ mod peers_consultant;
 mod peers_linphone;
 mod peers_other_centre;
 mod peers_talk;
+mod peers_transfer;

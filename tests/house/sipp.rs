@@ -26,6 +26,20 @@ impl Sipp {
         Sipp::run(house, "caller", &scenario, CARRIER, house.port(80), &["-s", number, "-t", transport])
     }
 
+    /// The same with an INVITE that brings no offer: the answer to ours goes with the ACK.
+    pub(crate) fn call_late(house: &House, number: &str, hz: f32) -> Sipp {
+        let sound = house.file("caller.pcap");
+        capture(&sound, "", hz, 30);
+        let play = action(&format!("play_pcap_audio=\"{}\"", sound.display()));
+        let (invite, rest) = CALL.split_once("Content-Type").unwrap();
+        let (body, rest) = rest.split_once("]]></send>").unwrap();
+        let (ack, rest) = rest.split_once("Content-Length: 0").unwrap();
+        let scenario =
+            format!("{invite}Content-Length: 0\n\n]]></send>{ack}Content-Type{body}{}", rest.trim_start());
+        let scenario = scenario.replace("{PLAY}", &play);
+        Sipp::run(house, "caller", &scenario, CARRIER, house.port(80), &["-s", number])
+    }
+
     /// Waits for one call at the other centre's address and does as the scenario says.
     pub(crate) fn centre(house: &House, scenario: &str) -> Sipp {
         Sipp::run(house, "centre", scenario, "127.0.0.3", house.port(90), &[])
