@@ -27,6 +27,9 @@ impl Call {
                 (EndCause::ConsultantHungUp, Some(aside)) if aside.own.is_none() => {
                     self.hand_over(false, rooms);
                 }
+                (EndCause::ConsultantHungUp, _) if t.hangs_up_unknowing(rooms.now) => {
+                    self.consultant_lost(cause, rooms);
+                }
                 (EndCause::ConsultantHungUp, _) => self.consultant_leaves_talk(cause, rooms),
                 _ => self.consultant_lost(cause, rooms),
             },

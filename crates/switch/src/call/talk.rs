@@ -3,11 +3,15 @@
 use super::{Call, State, consult::Aside, keys::Keys, leg::Leg, second_phone::SecondPhone};
 use crate::facts::{EndCause, Fact, ForwardResult, ms};
 use crate::rooms::Rooms;
+use core::time::Duration;
 use senim_base::{ConsultantId, Instant, LegId, PlayId};
 use senim_ivr::Word;
 use senim_media::Order;
 use senim_queue::Input as QueueInput;
 use senim_sip::SessionId;
+
+/// Who hangs up within this time after a caller was given to him has not noticed it.
+const UNKNOWING: Duration = Duration::from_secs(1);
 
 /// A talk.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(crate) struct Talking {
     pub(super) aside: Option<Aside>,
     /// A second phone of his in the talk.
     pub(super) second: Option<SecondPhone>,
+    /// The caller was given to him while he talked with his colleague.
+    pub(super) given: bool,
     /// On this session his phone asked by REFER for what is being done, and waits to hear how it goes.
     pub(super) referred: Option<SessionId>,
     /// What the line tells the two (an appeal's number): they hear each other again when the last of it ended.
@@ -36,6 +42,7 @@ impl Talking {
             held: false,
             aside: None,
             second: None,
+            given: false,
             referred: None,
             telling: Vec::new(),
             keys: Keys::default(),
@@ -44,6 +51,11 @@ impl Talking {
 }
 
 impl Talking {
+    /// He hangs up so soon that he means his colleague: he cannot know yet that he has the caller.
+    pub(super) fn hangs_up_unknowing(&self, now: Instant) -> bool {
+        self.given && now.since(self.since) < UNKNOWING
+    }
+
     /// The legs of his phones that are in the talk.
     pub(super) fn phones(&self) -> Vec<LegId> {
         let second = self.second.as_ref().filter(|s| s.in_talk).map(|s| s.own.leg.id);

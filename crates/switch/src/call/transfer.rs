@@ -105,6 +105,9 @@ impl Call {
         let mut transfer = Transferring { to, leg, since: rooms.now, from: Some(t) };
         if answered {
             self.taken_over(transfer, rooms);
+            if let State::Talking(t) = &mut self.state {
+                t.given = true;
+            }
             return;
         }
         if !stays && let Some(t) = transfer.from.take() {
