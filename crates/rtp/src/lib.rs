@@ -10,6 +10,7 @@ mod latch;
 mod packet;
 mod receiver;
 mod rtcp;
+mod srtp;
 
 pub use digit::Digit;
 pub use event::{Event, EventDetector, EventSender, MAX_QUEUED_DIGITS, Step};
@@ -17,3 +18,4 @@ pub use latch::{Admit, Latch};
 pub use packet::{Fault, HEADER_LEN, Header, Packet, is_rtcp};
 pub use receiver::{Arrival, Receiver};
 pub use rtcp::{REPORT_LEN_MAX, Report, ReportBlock, ReportFault, SenderInfo, ntp};
+pub use srtp::{MasterKey, Opener, SOURCES_MAX, SRTP_OVERHEAD_MAX, Sealer, SrtpFault, Suite};
