@@ -8,6 +8,7 @@ mod duty;
 mod recordings;
 mod said;
 mod serve;
+mod sip;
 mod table;
 
 use crate::config::{self, Complaint, Plan};
@@ -83,6 +84,11 @@ enum Verb {
     Forward {
         /// The consultant's login.
         login: String,
+    },
+    /// See what was said on the wires.
+    Sip {
+        #[command(subcommand)]
+        verb: sip::Verb,
     },
     /// Prove menu scripts.
     Ivr {
@@ -183,6 +189,7 @@ fn verb(cli: &Cli, world: &mut World<'_>) -> Result<(), Failure> {
         Verb::Appeal { verb } => appeal::run(verb, &cli.common, world),
         Verb::Duty(duty) => duty::run(duty, &cli.common, world),
         Verb::Forward { login } => duty::forward(login, &cli.common, world),
+        Verb::Sip { verb } => sip::run(verb, &cli.common, world),
         Verb::Ivr { verb } => check::ivr(verb, &cli.common, world),
     }
 }
