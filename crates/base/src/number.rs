@@ -4,7 +4,7 @@ use crate::{Masked, Redacted};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// A telephone number in E.164 (`+77012345678`), or a short code as dialled (`111`, `1414`).
+/// A telephone number in E.164 (`+77012345678`), or as dialled: a short code (`111`, `1414`), a local number (`2000001`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Number(String);
@@ -43,7 +43,8 @@ impl Number {
 
     /// Brings what a trunk sent into E.164. `None` when it is not a number: a name, empty, or too long.
     ///
-    /// Visual separators (RFC 3966 section 5.1.1) are dropped. Codes of up to six digits stay as they are.
+    /// Visual separators (RFC 3966 section 5.1.1) are dropped. Codes of up to six digits stay as they are, local numbers
+    /// too when the plan has no area code.
     pub fn normalise(text: &str, plan: &NumberPlan) -> Option<Number> {
         let text = text.trim();
         let (plus, rest) = match text.strip_prefix('+') {
@@ -79,6 +80,9 @@ impl Number {
             format!("{}{digits}", plan.country_code)
         } else if !plan.area_code.is_empty() && digits.len() + plan.area_code.len() == plan.national_digits {
             format!("{}{}{digits}", plan.country_code, plan.area_code)
+        } else if digits.len() < plan.national_digits {
+            // Local to a place that the trunk does not tell.
+            return Some(Number(digits));
         } else {
             digits
         };
@@ -113,6 +117,9 @@ impl Masked for Number {
             return f.write_str(&self.0);
         }
         let tail = &self.0[self.0.len() - 4..];
+        if !self.0.starts_with('+') {
+            return write!(f, "*** {tail}");
+        }
         write!(f, "{} *** *** {} {}", &self.0[..2], &tail[..2], &tail[2..])
     }
 }
@@ -142,7 +149,13 @@ mod tests {
         }
         assert_eq!(e164("+49301234567").as_deref(), Some("+49301234567"));
         assert_eq!(e164("81049301234567").as_deref(), Some("+49301234567"));
-        assert_eq!(e164("1414").as_deref(), Some("1414"));
+        for short in ["1414", "111", "102", "150"] {
+            assert_eq!(e164(short).as_deref(), Some(short), "short codes stay as they are");
+        }
+        assert_eq!(e164("200-00-01").as_deref(), Some("2000001"), "local to a place that nobody told");
+        let astana = NumberPlan { area_code: "717".into(), ..NumberPlan::default() };
+        let local = Number::normalise("200-00-01", &astana).unwrap();
+        assert_eq!(local.as_str(), "+77172000001");
         for not in ["", "+", "anonymous", "12345678901234567", "7701234567x"] {
             assert_eq!(e164(not), None, "{not}");
         }
@@ -152,6 +165,8 @@ mod tests {
     fn a_number_prints_its_mask() {
         let n = Number::normalise("+77012344567", &NumberPlan::default()).unwrap();
         assert_eq!(format!("{n:?} {}", n.clone().redacted()), "+7 *** *** 45 67 +7 *** *** 45 67");
+        let local = Number::normalise("2000001", &NumberPlan::default()).unwrap();
+        assert_eq!(format!("{local:?}"), "*** 0001");
     }
 
     proptest! {
