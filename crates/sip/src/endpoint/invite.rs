@@ -42,6 +42,11 @@ impl Endpoint {
         }
     }
 
+    /// Something came back on an INVITE of ours, be it only a 100.
+    pub fn is_progressing(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|s| s.state != State::Calling)
+    }
+
     fn send_invite(&mut self, id: SessionId, now: Instant) {
         let branch = self.branch();
         let Some(session) = self.sessions.get(&id) else { return };
@@ -125,7 +130,9 @@ impl Endpoint {
             return;
         }
         let reason = if matches!(status, 401 | 407) { Rejection::AuthFailed } else { Rejection::Response };
-        self.refused(id, status, reason, now);
+        let retry_after_s = response.header("Retry-After").and_then(seconds);
+        self.tell_end(id, Event::Rejected { session: id, status, reason, retry_after_s });
+        self.forget(id, now);
     }
 
     /// Prepares the answer to a challenge. `false`: it is none, it was tried already, or we have no password for it.
@@ -159,7 +166,7 @@ impl Endpoint {
     }
 
     fn refused(&mut self, id: SessionId, status: u16, reason: Rejection, now: Instant) {
-        self.tell_end(id, Event::Rejected { session: id, status, reason });
+        self.tell_end(id, Event::Rejected { session: id, status, reason, retry_after_s: None });
         self.forget(id, now);
     }
 
@@ -230,6 +237,36 @@ impl Endpoint {
             let bytes = fork.request(&Method::Bye, number, &self.via(flow, &branch)).finish();
             let request = Request { flow, method: "BYE".into(), branch, bytes };
             self.transactions.request(request, User::Nobody, now);
+        }
+    }
+}
+
+/// The seconds of a Retry-After (RFC 3261 section 20.33), without its comment and parameters.
+fn seconds(retry_after: &str) -> Option<u32> {
+    let end = retry_after.find(|c: char| !c.is_ascii_digit()).unwrap_or(retry_after.len());
+    let (digits, rest) = retry_after.split_at(end);
+    let fits = rest.is_empty() || rest.starts_with([' ', '\t', ';', '(']);
+    // More than fits is for ever.
+    (fits && !digits.is_empty()).then(|| digits.parse().unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn the_seconds_of_a_retry_after_are_read_whatever_follows_them() {
+        for (text, wanted) in [
+            ("120", Some(120)),
+            ("18000;duration=3600", Some(18_000)),
+            ("120 (I'm in a meeting)", Some(120)),
+            ("99999999999999", Some(u32::MAX)),
+            ("", None),
+            ("soon", None),
+            ("12soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(seconds(text), wanted, "{text}");
         }
     }
 }

@@ -240,6 +240,8 @@ pub enum Event {
         status: u16,
         /// Why.
         reason: Rejection,
+        /// Seconds for which the peer wants to be left in peace (Retry-After), if it said so.
+        retry_after_s: Option<u32>,
     },
     /// The peer wants other media (re-INVITE or UPDATE). Answer with `answer_reoffer`.
     Reoffered {
@@ -498,7 +500,7 @@ impl fmt::Debug for Event {
             | Event::ReferProgress { session, status, .. } => {
                 write!(f, "({session}, {status})")
             }
-            Event::Rejected { session, status, reason } => write!(f, "({session}, {status}, {reason:?})"),
+            Event::Rejected { session, status, reason, .. } => write!(f, "({session}, {status}, {reason:?})"),
             Event::Ended { session, ending } => write!(f, "({session}, {ending:?})"),
             Event::OptionsAnswered { request, status } => write!(f, "({request}, {status})"),
             Event::OptionsFailed { request } => write!(f, "({request})"),
