@@ -26,8 +26,8 @@ pub use framer::{Frame, Framer, FramingFault};
 pub use guard::{Authenticated, Guard, Verdict};
 pub use message::MessageBuilder as Builder;
 pub use message::{
-    Caller, Contacts, Malformed, Message, MessageBuilder, Method, NameAddr, ParseFault, Scheme, StartLine,
-    Uri, Via,
+    Attest, Caller, Claims, Contacts, DIVERSIONS_MAX, Diversions, IDENTITY_MAX, Malformed, Message,
+    MessageBuilder, Method, NameAddr, ParseFault, Scheme, StartLine, Uri, Via,
 };
 pub use registrar::{Binding, Cause, Change, RegisterReply, Registrar};
 pub use transaction::TRANSACTIONS_MAX;

@@ -1,6 +1,7 @@
 //! A SIP message: the bytes as they came, and an index of spans into them. Nothing is rewritten on the way in except
 //! that folded lines become one and wrong UTF-8 becomes U+FFFD; nothing is decoded until somebody asks.
 
+mod attestation;
 mod caller;
 mod fault;
 mod headers;
@@ -11,7 +12,8 @@ mod uri;
 mod vocabulary;
 mod writer;
 
-pub use caller::Caller;
+pub use attestation::{Attest, Claims, IDENTITY_MAX};
+pub use caller::{Caller, DIVERSIONS_MAX, Diversions};
 pub use fault::{Malformed, ParseFault};
 pub use headers::{Contacts, NameAddr, ValueFault, Via};
 pub use method::Method;
