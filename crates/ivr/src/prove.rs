@@ -4,6 +4,7 @@
 //! - every step is reached, and a caller who presses nothing never goes round for ever;
 //! - after the last try of a question, and after a failed forward, there is a human, never a hang-up;
 //! - a human is at most [`KEYS_TO_HUMAN_MAX`] answers away from the start, not counting the urgent key;
+//! - a caller who is blocked for a time may be hung up on, but never without the urgent key;
 //! - the urgent key leads to a queue before all others, and no step uses it for something else;
 //! - prompts (in both languages), queues, forwards and endings exist.
 

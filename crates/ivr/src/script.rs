@@ -21,6 +21,8 @@ pub enum Purpose {
     Line,
     /// It is dialled by a measuring program: it may stay silent, or play for ever.
     Measuring,
+    /// It answers a caller who is blocked: it has an urgent key, too, and may hang up on him who does not press it.
+    Blocked,
 }
 
 /// A key that jumps to the urgent queue from everywhere.

@@ -187,7 +187,7 @@ fn every_broken_script_is_refused_at_its_line_with_a_word_that_helps() {
         # no schema
         111.toml:1: the script lacks `schema`; write schema = 1
         # an unknown purpose
-        111.toml:5: `purpose` cannot be `test`; write one of `line`, `measuring`
+        111.toml:5: `purpose` cannot be `test`; write one of `line`, `measuring`, `blocked`
         # not TOML
         111.toml:21: this is not TOML: missing comma between key-value pairs, expected `,`; mend it, then the rest is read
         # a step twice

@@ -79,13 +79,14 @@ fn script(file: &str, text: &str, table: &DeTable<'_>, defects: &mut Defects<'_>
         Some(name) => match name.text.as_str() {
             "line" => Some(Purpose::Line),
             "measuring" => Some(Purpose::Measuring),
-            other => head.unknown_word("purpose", other, name.span, &["line", "measuring"]),
+            "blocked" => Some(Purpose::Blocked),
+            other => head.unknown_word("purpose", other, name.span, &["line", "measuring", "blocked"]),
         },
     };
     let start = head.required("start", "the first step", Fields::name);
     let language = head.required("default_language", "\"kk\" or \"ru\"", Fields::language);
     let line = purpose == Some(Purpose::Line);
-    let urgent = if line {
+    let urgent = if line || purpose == Some(Purpose::Blocked) {
         head.required("urgent", "{ key = \"0\", to = \"urgent\" }", Fields::urgent)
     } else {
         head.optional("urgent", Fields::urgent)

@@ -220,7 +220,7 @@ fn otherwise(f: &mut StepFields<'_, '_, '_>, header: &Header) -> Option<Name> {
         return own;
     }
     match header.purpose {
-        Some(Purpose::Measuring) if header.human.is_none() => target(f, "otherwise"),
+        Some(Purpose::Measuring | Purpose::Blocked) if header.human.is_none() => target(f, "otherwise"),
         _ => header.human.clone(), // where it is missing, the header was told of it
     }
 }
