@@ -21,7 +21,12 @@ impl Switch {
                 .rooms
                 .trunks
                 .rows()
-                .map(|(name, alive, calls)| TrunkRow { name: name.to_owned(), alive, calls })
+                .map(|(name, alive, calls, refused)| TrunkRow {
+                    name: name.to_owned(),
+                    alive,
+                    calls,
+                    refused,
+                })
                 .collect(),
             totals: self.rooms.totals.clone(),
             seq: self.rooms.books.seq(),

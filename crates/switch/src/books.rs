@@ -1,10 +1,10 @@
 //! The books: what stays true between calls. Consultants, appeals, which call was whose. A fold over the facts, so
 //! that a restart knows what the last run knew, and a command at a stopped line is decided by the same rules.
 
-use crate::api::{CallOf, Command, Duty, Refusal, Reply};
+use crate::api::{BLOCK_REASON_MAX, BLOCK_S, BlockRow, CallOf, Command, Duty, Refusal, Reply};
 use crate::facts::{Author, Disposition, Doing, EndCause, Fact, Record};
 use senim_appeals::{AppealNumber, Change, Registry};
-use senim_base::{CallId, ConsultantId, Language, OfferId, RecordingId, Redacted, WallTime};
+use senim_base::{CallId, ConsultantId, Language, Number, OfferId, RecordingId, Redacted, WallTime};
 use senim_sip::Secrets;
 use std::collections::BTreeMap;
 
@@ -61,7 +61,11 @@ pub struct Books {
     next_offer: u64,
     open: BTreeMap<CallId, OpenCall>,
     unclosed: BTreeMap<RecordingId, Option<CallId>>,
+    blocks: BTreeMap<Redacted<Number>, BlockRow>,
 }
+
+/// Numbers that are blocked at once, at most.
+pub const BLOCKS_MAX: usize = 10_000;
 
 impl Books {
     /// Empty books; `utc_offset_minutes` decides the year of an appeal.
@@ -77,6 +81,7 @@ impl Books {
             next_offer: 1,
             open: BTreeMap::new(),
             unclosed: BTreeMap::new(),
+            blocks: BTreeMap::new(),
         }
     }
 
@@ -128,6 +133,16 @@ impl Books {
     /// Recordings that were begun and not closed, and their calls.
     pub fn unclosed_recordings(&self) -> &BTreeMap<RecordingId, Option<CallId>> {
         &self.unclosed
+    }
+
+    /// The block of a number that stands at this moment.
+    pub fn block(&self, number: &Redacted<Number>, wall: WallTime) -> Option<&BlockRow> {
+        self.blocks.get(number).filter(|b| b.until > wall)
+    }
+
+    /// Blocks that stand at this moment.
+    pub fn blocks(&self, wall: WallTime) -> impl Iterator<Item = &BlockRow> {
+        self.blocks.values().filter(move |b| b.until > wall)
     }
 
     /// Enters a fact. Facts come in order; one that the books have already is passed over.
@@ -225,6 +240,16 @@ impl Books {
                 by: consultant_of(by),
                 at: record.wall,
             }),
+            Fact::CallerBlocked { number, until, reason, by } => {
+                self.blocks.retain(|_, b| b.until > record.wall);
+                let (number, since, until) = (number.clone(), record.wall, *until);
+                let row =
+                    BlockRow { number: number.clone(), since, until, reason: reason.clone(), by: by.clone() };
+                self.blocks.insert(number, row);
+            }
+            Fact::BlockLifted { number, .. } => {
+                self.blocks.remove(number);
+            }
             _ => {}
         }
     }
@@ -278,6 +303,20 @@ impl Books {
                 let calls = self.appeals.calls_of(*number).to_vec();
                 Ok((vec![], Reply::Appeal { number: *number, status, calls }))
             }
+            Command::Block { number, for_s, reason, by } => {
+                self.may_block(number, *for_s, reason.reveal(), wall)?;
+                let length_ms = i64::try_from(*for_s * 1_000).unwrap_or(i64::MAX);
+                let until = WallTime::from_unix_millis(wall.unix_millis().saturating_add(length_ms));
+                let (number, reason, by) = (number.clone(), reason.clone(), by.clone());
+                done(vec![(None, Fact::CallerBlocked { number, until, reason, by })])
+            }
+            Command::LiftBlock { number, by } => {
+                self.block(number, wall).ok_or(Refusal::NotBlocked)?;
+                done(vec![(None, Fact::BlockLifted { number: number.clone(), by: by.clone() })])
+            }
+            Command::ListBlocks => {
+                Ok((vec![], Reply::Blocks { blocks: self.blocks(wall).cloned().collect() }))
+            }
             Command::NoteSearch { number, by, found } => done(vec![(
                 None,
                 Fact::RecordingsSearched { number: *number, by: by.clone(), found: *found },
@@ -302,6 +341,26 @@ impl Books {
             | Command::Trace { .. }
             | Command::Drain => Err(Refusal::LineNotRunning),
         }
+    }
+
+    fn may_block(
+        &self,
+        number: &Redacted<Number>,
+        for_s: u64,
+        reason: &str,
+        wall: WallTime,
+    ) -> Result<(), Refusal> {
+        if !BLOCK_S.contains(&for_s) {
+            return Err(Refusal::BadBlockTime { for_s });
+        }
+        if !(1..=BLOCK_REASON_MAX).contains(&reason.trim().chars().count()) {
+            return Err(Refusal::BadBlockReason);
+        }
+        let known = self.block(number, wall).is_some();
+        if !known && self.blocks(wall).count() >= BLOCKS_MAX {
+            return Err(Refusal::BlocksFull);
+        }
+        Ok(())
     }
 
     /// Facts that close what the last run left open: it was killed.

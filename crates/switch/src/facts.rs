@@ -6,7 +6,7 @@ use senim_appeals::{AppealNumber, Status};
 use senim_base::{
     CallId, ConsultantId, Instant, Language, LegId, Number, OfferId, RecordingId, Redacted, TrackId, WallTime,
 };
-use senim_sip::Secrets;
+use senim_sip::{Claims, Secrets};
 use serde::{Deserialize, Serialize};
 
 /// One fact with its place in the order of all facts.
@@ -35,6 +35,25 @@ pub struct CallerIdentity {
     pub original: Redacted<String>,
     /// The caller withheld his number: he is accepted, routed and flagged.
     pub anonymous: bool,
+    /// Somebody else was called first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverted: Option<Diverted>,
+    /// What networks claim of who he is; nobody has verified it (FEATURES T17).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Claims>,
+}
+
+/// How a call came to the line although somebody else was called.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Diverted {
+    /// Whom the caller dialled in the beginning.
+    pub dialled: Option<Redacted<Number>>,
+    /// Who sent the call on, last.
+    pub by: Option<Redacted<Number>>,
+    /// Why, in the word of RFC 5806.
+    pub reason: Option<String>,
+    /// The headers as they came.
+    pub headers: Vec<Redacted<String>>,
 }
 
 /// Who did something, for facts about appeals, forwards and openings.
@@ -93,6 +112,24 @@ pub enum TransferTo {
     Consultant(ConsultantId),
     /// Another centre, by the name that the configuration gives to the forward.
     Forward(String),
+}
+
+/// What became of one way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TryOutcome {
+    /// The other centre answered.
+    Answered,
+    /// Somebody said no, with a status.
+    Refused,
+    /// Nobody said anything in time.
+    Silent,
+    /// The wire failed.
+    Unreachable,
+    /// It rang until the time was over.
+    RangOut,
+    /// We took the call back.
+    Withdrawn,
 }
 
 /// Why a call ended.
@@ -208,8 +245,16 @@ pub enum Fact {
 
     /// A call came in on a trunk (or from a softphone, by `user`).
     Arrived { dialled: String, trunk: Option<String>, user: Option<ConsultantId>, caller: CallerIdentity },
-    /// It was refused before it was answered.
-    Refused { status: u16, why: String },
+    /// It was refused before it was answered. Of calls that a trunk brings and that do not even begin, one a second is
+    /// told, with the count of all that were refused to the trunk since the program started.
+    Refused {
+        status: u16,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trunk: Option<String>,
+        #[serde(default)]
+        in_all: u64,
+    },
     /// It was answered.
     Answered { after_ms: u64 },
     /// The script it follows.
@@ -248,6 +293,16 @@ pub enum Fact {
     ForwardBegan { to: String, by: Author },
     /// The notice was heard, wholly or not.
     NoticeHeard { whole: bool },
+    /// One way to it was tried: a trunk and one of its addresses. The first that answers, or that speaks for the other
+    /// centre, ends the forward; otherwise the next way is tried within the same ring.
+    ForwardTried {
+        to: String,
+        trunk: String,
+        way: String,
+        outcome: TryOutcome,
+        status: Option<u16>,
+        after_ms: u64,
+    },
     /// The forward ended.
     ForwardEnded { to: String, result: ForwardResult, status: Option<u16>, after_ms: u64 },
 
@@ -295,6 +350,15 @@ pub enum Fact {
 
     /// The call ended.
     Ended { cause: EndCause, disposition: Option<Disposition>, length_ms: u64 },
+
+    /// Calls of this number are answered with a notice for a time. The urgent key leads to a human all the same.
+    CallerBlocked { number: Redacted<Number>, until: WallTime, reason: Redacted<String>, by: Author },
+    /// No longer.
+    BlockLifted { number: Redacted<Number>, by: Author },
+    /// The caller is blocked until then: the call hears the notice.
+    BlockedCall { until: WallTime },
+    /// The caller's calls were answered so often within so many seconds that this one hears the short script.
+    Flooding { calls: u32, window_s: u64 },
 
     /// A trunk answers its probes, or does no longer.
     TrunkNow { trunk: String, alive: bool },

@@ -14,6 +14,7 @@ mod call;
 mod commands;
 mod duty;
 pub mod facts;
+mod flood;
 mod identity;
 mod ports;
 mod rooms;
@@ -22,10 +23,12 @@ mod switch;
 mod trace;
 mod trunks;
 
-pub use books::{Books, Decided, OpenCall, Person};
+pub use books::{BLOCKS_MAX, Books, Decided, OpenCall, Person};
+pub use flood::{FLOOD_CALLS_MAX, FloodSettings};
 pub use rooms::Output;
 pub use settings::{
-    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, Settings, TrunkSettings,
-    own_prompts,
+    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, OutIdentity, Settings,
+    ShowNumber, TrunkSettings, own_prompts,
 };
 pub use switch::{Due, Input, Live, RecordingReport, Switch};
+pub use trunks::TARGETS_MAX;

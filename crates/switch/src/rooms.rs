@@ -3,6 +3,7 @@
 use crate::api::{Reply, Ticket, Totals};
 use crate::books::Books;
 use crate::facts::{Fact, Record};
+use crate::flood::Flood;
 use crate::ports::Ports;
 use crate::settings::Settings;
 use crate::trace::Trace;
@@ -74,6 +75,7 @@ pub(crate) struct Rooms {
     pub(crate) ports: Ports,
     pub(crate) trunks: Trunks,
     pub(crate) trace: Trace,
+    pub(crate) flood: Flood,
     pub(crate) sessions: BTreeMap<SessionId, (CallId, LegId)>,
     pub(crate) timers: Timers<(CallId, Wake)>,
     /// Consultants who talk, or are asked by a colleague, and in which call: nobody else's call rings for them.

@@ -1,6 +1,7 @@
 //! What the line is: its numbers, trunks, queues, scripts and sounds, as the edge read them from the configuration.
 
 use crate::api::TraceMode;
+use crate::flood::FloodSettings;
 use core::time::Duration;
 use senim_base::{ClipId, Language, NumberPlan};
 use senim_ivr::Script;
@@ -49,7 +50,7 @@ pub struct Settings {
     pub utc_offset_minutes: i32,
     /// What may be dialled, first match wins.
     pub numbers: Vec<NumberRule>,
-    /// Trunks by rank: the first alive one that leads to where a forward goes is used.
+    /// Trunks.
     pub trunks: Vec<TrunkSettings>,
     /// Queues.
     pub queues: Vec<QueueSettings>,
@@ -63,8 +64,14 @@ pub struct Settings {
     pub media: MediaSettings,
     /// The number of a caller who withholds it is kept all the same, for the authorised body (FEATURES T4).
     pub keep_restricted: bool,
+    /// What consultants' softphones show of a caller's number.
+    pub show_number: ShowNumber,
     /// Feature codes of consultants.
     pub features: Features,
+    /// Whoever calls again and again hears a short script; `None`: nobody does.
+    pub flood: Option<FloodSettings>,
+    /// The script that answers a caller who is blocked.
+    pub blocked_script: String,
     /// A caller served within this time counts for the service level.
     pub service_level: Duration,
     /// How much of each SIP message the trace keeps.
@@ -108,12 +115,21 @@ impl NumberRule {
 pub struct TrunkSettings {
     /// Its name in facts and on the board.
     pub name: String,
-    /// Where calls go out to, and probes; `None` for a trunk that only brings calls.
-    pub flow: Option<Flow>,
+    /// Where calls go out to, and probes, in order of preference, [`TARGETS_MAX`](crate::TARGETS_MAX) at most; none for
+    /// a trunk that only brings calls. [`Input::Targets`](crate::Input::Targets) replaces them.
+    pub targets: Vec<Flow>,
     /// Host part for the Request-URI of outgoing calls, `host` or `host:port`.
     pub host: String,
     /// How the carrier writes numbers.
     pub plan: NumberPlan,
+    /// It may carry a forward when the trunk that is named for it cannot.
+    pub forwards: bool,
+    /// Among trunks that may: the lowest number goes first.
+    pub priority: u16,
+    /// Share of the calls among trunks of one priority; one with 0 is drawn only when all are 0.
+    pub weight: u16,
+    /// Who calls, toward it.
+    pub identity: OutIdentity,
     /// Live calls at most; more get 503.
     pub calls_max: u32,
     /// New calls a second at most; more get 503.
@@ -126,10 +142,34 @@ pub struct TrunkSettings {
     pub credentials: Option<Credentials>,
 }
 
+/// What consultants' softphones show of a caller's number. One that is withheld is never shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShowNumber {
+    /// All of it.
+    Full,
+    /// Its country and its last four digits.
+    Masked,
+    /// Nothing: the call's own name is shown.
+    #[default]
+    Hidden,
+}
+
+/// Who calls, as a trunk is told of a call that goes out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutIdentity {
+    /// The line itself: 111.
+    #[default]
+    Own,
+    /// The caller, unless he withholds his number, diverted by the line.
+    Caller,
+}
+
 /// Where a forward goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardSettings {
-    /// The trunk's name.
+    /// The trunk that is tried first; empty: those that may carry forwards, by their priority.
     pub trunk: String,
     /// What is dialled there: `1414`.
     pub number: String,

@@ -4,13 +4,15 @@ use crate::api::{Command, Peer, Ticket};
 use crate::books::Books;
 use crate::call::{Call, Knock, SecondCall, State, Then};
 use crate::facts::{CallerIdentity, Doing, Fact, ms};
+use crate::flood::{Flood, Token};
 use crate::identity;
 use crate::ports::Ports;
 use crate::rooms::{Output, Rooms};
 use crate::settings::{Destination, Settings};
 use crate::trace::Trace;
-use crate::trunks::Trunks;
+use crate::trunks::{Trunks, Turned};
 use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
+use senim_ivr::Purpose;
 use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
 use senim_sip::{Endpoint, Event as SipEvent, Invitation, Origin};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,6 +34,13 @@ pub enum Input<'a> {
     Recording(RecordingReport),
     /// From the outside.
     Command(Ticket, Command),
+    /// Where a trunk is to be found was asked again: its targets now, in order of preference.
+    Targets {
+        /// The trunk's name.
+        trunk: String,
+        /// [`TARGETS_MAX`](crate::TARGETS_MAX) at most; the others are left out.
+        targets: Vec<senim_sip::Flow>,
+    },
     /// The calendar was read.
     Wall(WallTime),
     /// The grace period is over: every call ends now.
@@ -128,6 +137,7 @@ impl Switch {
             now,
             clock: WallClock::read(now, wall),
             sip: Endpoint::new(sip, entropy.fork()),
+            flood: Flood::new(&mut entropy),
             entropy,
             books,
             ports: Ports::new(settings.media.ports),
@@ -210,6 +220,10 @@ impl Switch {
             Input::Media(call, event) => self.with_call(call, |c, rooms| c.on_media(&event, rooms)),
             Input::Recording(report) => self.recording_report(report),
             Input::Command(ticket, command) => self.command(ticket, &command),
+            Input::Targets { trunk, targets } => {
+                let turned = self.rooms.trunks.retarget(&trunk, &targets);
+                self.turned(turned);
+            }
             Input::Wall(wall) => {
                 if self.rooms.clock.skew_ms(now, wall).abs() > SKEW_MS_MAX {
                     self.rooms.clock = WallClock::read(now, wall);
@@ -272,7 +286,8 @@ impl Switch {
         let _counted = self.rooms.sip.handle(senim_sip::Input::Timeout, now);
         self.rooms.queue_inputs.push_back(QueueInput::Timeout);
         let Rooms { trunks, sip, .. } = &mut self.rooms;
-        trunks.probe(sip, now);
+        let turned = trunks.probe(sip, now);
+        self.turned(turned);
     }
 
     /// Lets the rooms speak until they are silent.
@@ -344,7 +359,12 @@ impl Switch {
     }
 
     fn probed(&mut self, request: senim_sip::RequestId, answered: bool) {
-        if let Some((trunk, alive)) = self.rooms.trunks.probed(request, answered) {
+        let turned = self.rooms.trunks.probed(request, answered);
+        self.turned(turned);
+    }
+
+    fn turned(&mut self, turned: impl IntoIterator<Item = Turned>) {
+        for (trunk, alive) in turned {
             self.rooms.fact(None, Fact::TrunkNow { trunk, alive });
         }
     }
@@ -378,19 +398,25 @@ impl Switch {
                 return Err((503, "too many calls"));
             }
             let admitted = trunk.as_deref().map_or(Ok(()), |t| self.rooms.trunks.admit(t, self.rooms.now));
-            admitted.map(|()| then).map_err(|_| (503, "the trunk brings more calls than it may"))
+            admitted.map(|()| then).map_err(|excess| (503, excess.why()))
         });
         let id = CallId(self.next_call);
+        let mut fact = None;
         let result = decided.and_then(|(then, record)| {
             self.next_call += 1;
             let caller = Peer::Caller(trunk.clone());
             self.rooms.trace.belongs(invitation.request.call_id(), id, caller);
+            let identity = self.identity(invitation, trunk.as_deref());
+            let counted = self.counted(&then, &identity);
+            let (then, why) = self.shortened(then, &identity, counted);
+            fact = why;
             let knock = Knock {
                 session: invitation.session,
                 offer: invitation.offer.as_deref(),
                 peer: invitation.flow.remote.ip(),
                 dialled: invitation.dialled.clone(),
-                identity: self.identity(invitation, trunk.as_deref()),
+                identity,
+                counted,
                 trunk: trunk.clone(),
                 user,
                 then,
@@ -405,9 +431,12 @@ impl Switch {
         match result {
             Ok(call) => {
                 self.rooms.totals.arrived += u64::from(call.is_for_the_line());
+                if let Some(fact) = fact {
+                    self.rooms.fact(Some(id), fact);
+                }
                 self.calls.insert(id, call);
             }
-            Err((status, why)) => self.turn_away(invitation, status, why),
+            Err((status, why)) => self.turn_away(invitation, trunk, status, why),
         }
     }
 
@@ -426,7 +455,7 @@ impl Switch {
             None => Err((481, "no call is there")),
         };
         if let Err((status, why)) = came {
-            self.turn_away(invitation, status, why);
+            self.turn_away(invitation, None, status, why);
         }
     }
 
@@ -434,21 +463,59 @@ impl Switch {
     fn consulted(&mut self, call: CallId, invitation: &Invitation) {
         let Some(c) = self.calls.get_mut(&call) else { return };
         if let Err((status, why)) = c.consult_by_call(&second_call(invitation), &mut self.rooms) {
-            self.turn_away(invitation, status, why);
+            self.turn_away(invitation, None, status, why);
         }
     }
 
-    fn turn_away(&mut self, invitation: &Invitation, status: u16, why: &str) {
+    fn turn_away(&mut self, invitation: &Invitation, trunk: Option<String>, status: u16, why: &str) {
         let headers = if status == 503 { vec![("Retry-After".into(), "10".into())] } else { Vec::new() };
-        self.rooms.sip.reject(invitation.session, status, headers, self.rooms.now);
-        self.rooms.totals.refused += 1;
-        self.rooms.fact(None, Fact::Refused { status, why: why.to_owned() });
+        let rooms = &mut self.rooms;
+        let now = rooms.now;
+        rooms.sip.reject(invitation.session, status, headers, now);
+        rooms.totals.refused += 1;
+        let in_all = trunk.as_deref().map(|t| rooms.trunks.refused(t, status, now));
+        if in_all != Some(None) {
+            let in_all = in_all.flatten().unwrap_or(0);
+            rooms.fact(None, Fact::Refused { status, why: why.to_owned(), trunk, in_all });
+        }
     }
 
     fn identity(&self, invitation: &Invitation, trunk: Option<&str>) -> CallerIdentity {
         let Some(trunk) = trunk else { return CallerIdentity::default() };
         let plan = self.rooms.trunks.settings(trunk).map(|t| t.plan.clone()).unwrap_or_default();
         identity::of_trunk(&invitation.request, &plan, self.rooms.settings.keep_restricted)
+    }
+
+    /// What a caller of the line counts under; nothing for one whose number is not known: those who hide are many.
+    fn counted(&self, then: &Then, identity: &CallerIdentity) -> Option<Token> {
+        let number = identity.number.as_ref()?;
+        let for_callers = matches!(then, Then::Script(s) if s.purpose() == Purpose::Line);
+        for_callers.then(|| self.rooms.flood.token(number.reveal()))
+    }
+
+    /// A caller who is blocked hears a notice, one who calls again and again a short script: both lead to a human
+    /// (FEATURES T18, T19).
+    fn shortened(
+        &self,
+        then: Then,
+        identity: &CallerIdentity,
+        counted: Option<Token>,
+    ) -> (Then, Option<Fact>) {
+        let (rooms, settings) = (&self.rooms, &self.rooms.settings);
+        let (Some(token), Some(number)) = (counted, &identity.number) else { return (then, None) };
+        let script = |name: &str| settings.scripts.get(name).cloned().map(Then::Script);
+        let block = rooms.books.block(number, rooms.wall());
+        if let (Some(block), Some(notice)) = (block, script(&settings.blocked_script)) {
+            return (notice, Some(Fact::BlockedCall { until: block.until }));
+        }
+        let flood = settings.flood.as_ref().filter(|f| rooms.flood.floods(token, f, rooms.now));
+        match flood.and_then(|f| Some((script(&f.script)?, f))) {
+            Some((short, f)) => {
+                let (calls, window_s) = (f.calls, f.window.as_secs());
+                (short, Some(Fact::Flooding { calls, window_s }))
+            }
+            None => (then, None),
+        }
     }
 
     /// What answers a dialled number: a consultant's feature code, or the first rule that fits.

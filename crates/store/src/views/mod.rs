@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Raised when the rows change their shape: older views are dropped.
-const SHAPE: u32 = 1;
+const SHAPE: u32 = 2;
 /// Memory for pages of the views, bytes.
 const CACHE_BYTES: u64 = 16 << 20;
 /// Milliseconds after which pages are written out.

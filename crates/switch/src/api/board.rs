@@ -93,6 +93,9 @@ pub struct TrunkRow {
     pub alive: bool,
     /// Calls on it now.
     pub calls: u32,
+    /// Calls of its that were refused since the program started.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// Counts since the program started.

@@ -10,7 +10,7 @@ pub use trace::{MediaSeen, Peer, Step, TraceMode, TraceRow, Traced, What, WhichT
 use crate::facts::{Author, DemandNote, Doing};
 use core::fmt;
 use senim_appeals::{AppealNumber, Status};
-use senim_base::{CallId, ConsultantId, Language, RecordingId, Redacted};
+use senim_base::{CallId, ConsultantId, Language, Number, RecordingId, Redacted, WallTime};
 use senim_sip::Secrets;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,12 @@ pub enum Command {
     HangUp { call: CallId },
     /// The live board.
     Board,
+    /// Answer the calls of a number with a notice for so many seconds.
+    Block { number: Redacted<Number>, for_s: u64, reason: Redacted<String>, by: Author },
+    /// Answer them as all others again.
+    LiftBlock { number: Redacted<Number>, by: Author },
+    /// Who is blocked.
+    ListBlocks,
     /// Note that recordings of an appeal were searched; answered once the fact is safe.
     NoteSearch { number: AppealNumber, by: Author, found: u32 },
     /// Note that a recording is being handed out; answered once the fact is safe.
@@ -64,6 +70,26 @@ pub enum Command {
     Trace { which: WhichTrace, texts_for: Option<Author> },
     /// No new calls; answered when the last one has ended.
     Drain,
+}
+
+/// Shortest and longest block, seconds: a minute, five years.
+pub const BLOCK_S: core::ops::RangeInclusive<u64> = 60..=5 * 366 * 86_400;
+/// Longest reason of a block, letters.
+pub const BLOCK_REASON_MAX: usize = 500;
+
+/// A block that stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BlockRow {
+    /// Whose calls.
+    pub number: Redacted<Number>,
+    /// Since when.
+    pub since: WallTime,
+    /// Until when.
+    pub until: WallTime,
+    /// Why.
+    pub reason: Redacted<String>,
+    /// Who decided so.
+    pub by: Author,
 }
 
 /// What a consultant does about his work.
@@ -111,6 +137,8 @@ pub enum Reply {
     Traces { mode: TraceMode, rows: Vec<TraceRow> },
     /// One conversation.
     Trace { mode: TraceMode, trace: Box<Traced> },
+    /// Blocks that stand.
+    Blocks { blocks: Vec<BlockRow> },
     /// Not done, and nothing changed.
     Refused { refusal: Refusal },
 }
@@ -136,6 +164,14 @@ pub enum Refusal {
     StatusNotAllowed { from: Status, to: Status },
     /// The year has used up its numbers.
     NumbersExhausted { year: u16 },
+    /// A block lasts a minute to five years.
+    BadBlockTime { for_s: u64 },
+    /// A block needs a reason, short enough to be read.
+    BadBlockReason,
+    /// More numbers cannot be blocked.
+    BlocksFull,
+    /// The number is not blocked.
+    NotBlocked,
     /// That cannot be done while he is doing this.
     NotNow { doing: Doing },
     /// Only a running line can do this: start `senim serve` first.
@@ -174,6 +210,16 @@ impl fmt::Display for Refusal {
             }
             Refusal::NumbersExhausted { year } => {
                 write!(f, "all appeal numbers of {year} are used up; tell the vendor")
+            }
+            Refusal::BadBlockTime { for_s } => {
+                write!(f, "nobody is blocked for {for_s} s; write 1 minute to 5 years, as in 24h, 30d, 5y")
+            }
+            Refusal::BadBlockReason => write!(f, "a block needs a reason of 1 to {BLOCK_REASON_MAX} letters"),
+            Refusal::BlocksFull => {
+                f.write_str("no more numbers can be blocked; lift blocks that are not needed any more")
+            }
+            Refusal::NotBlocked => {
+                f.write_str("this number is not blocked; `senim block list` shows those that are")
             }
             Refusal::NotNow { doing } => write!(f, "not possible while the consultant is {doing:?}"),
             Refusal::LineNotRunning => {

@@ -2,9 +2,10 @@
 
 use super::{Call, Direct, Feature, Marks, Recording, State, leg::Leg};
 use crate::facts::{CallerIdentity, EndCause, Fact, Party, ms};
+use crate::flood::Token;
 use crate::rooms::{Output, Rooms, Wake};
 use senim_base::{CallId, ConsultantId, Language, RecordingId};
-use senim_ivr::{Input as ScriptInput, Run, Script};
+use senim_ivr::{Input as ScriptInput, Purpose, Run, Script};
 use senim_media::Order;
 use senim_sdp::Negotiated;
 use senim_sip::SessionId;
@@ -32,6 +33,7 @@ pub(crate) struct Arrival {
     agreed: Option<Negotiated>,
     then: Then,
     record: bool,
+    counted: Option<Token>,
 }
 
 /// A call at the door.
@@ -43,6 +45,8 @@ pub(crate) struct Knock<'a> {
     pub(crate) trunk: Option<String>,
     pub(crate) user: Option<ConsultantId>,
     pub(crate) identity: CallerIdentity,
+    /// What his answered calls are counted under.
+    pub(crate) counted: Option<Token>,
     pub(crate) then: Then,
     pub(crate) record: bool,
 }
@@ -61,6 +65,7 @@ impl Call {
             return Err((488, "the SDP offers no codec that the line speaks"));
         };
         leg.attach(id, knock.session, rooms);
+        let shown = knock.identity.number.clone().filter(|_| !knock.identity.anonymous);
         rooms.fact(
             Some(id),
             Fact::Arrived {
@@ -74,15 +79,24 @@ impl Call {
             Then::Script(script) => script.default_language(),
             Then::Consultant(c) | Then::Feature(c, _) => language_of(*c, rooms),
         };
-        let arrival = Arrival { session: knock.session, sdp, agreed, then: knock.then, record: knock.record };
+        let arrival = Arrival {
+            session: knock.session,
+            sdp,
+            agreed,
+            then: knock.then,
+            record: knock.record,
+            counted: knock.counted,
+        };
         Ok(Call {
             id,
             caller_leg: leg.id,
             caller: Some(leg),
             trunk: knock.trunk,
             out_trunk: None,
+            shown,
             born: rooms.now,
             answered: false,
+            blocked: false,
             run: None,
             saying: None,
             forward_refused: false,
@@ -133,6 +147,9 @@ impl Call {
         }
         self.answered = true;
         rooms.totals.answered += u64::from(!matches!(arrival.then, Then::Feature(..)));
+        if let (Some(caller), Some(flood)) = (arrival.counted, &rooms.settings.flood) {
+            rooms.flood.answered(caller, flood, rooms.now);
+        }
         let after_ms = ms(rooms.now.since(self.born));
         rooms.fact(Some(self.id), Fact::Answered { after_ms });
         if arrival.record {
@@ -161,6 +178,7 @@ impl Call {
             Fact::ScriptBegan { script: script.name().to_owned(), hash: script.hash().to_string() },
             rooms,
         );
+        self.blocked = script.purpose() == Purpose::Blocked;
         self.run = Some(Run::new(script));
         self.run_script(ScriptInput::Start, rooms);
     }
@@ -172,7 +190,8 @@ impl Call {
             rooms.sip.reject(session, status, Vec::new(), now);
         }
         rooms.totals.refused += 1;
-        self.fact(Fact::Refused { status, why: why.to_owned() }, rooms);
+        let (trunk, in_all) = (self.trunk.clone(), 0);
+        self.fact(Fact::Refused { status, why: why.to_owned(), trunk, in_all }, rooms);
         if let Some(caller) = self.caller.take() {
             caller.closed(self.id, rooms);
         }

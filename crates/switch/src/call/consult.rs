@@ -3,7 +3,7 @@
 //! whoever leaves, nobody is forgotten: from here the caller is handed over (`transfer.rs`) or all three are brought
 //! together (`conference.rs`).
 
-use super::{Call, Recording, State, Talking, leg::Leg};
+use super::{Call, Recording, State, Talking, leg::Leg, show::Who};
 use crate::facts::{Fact, ForwardResult, Party, TransferTo, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{CallId, ConsultantId, Instant, LegId};
@@ -151,7 +151,7 @@ impl Call {
         if aside.leg.id != leg {
             return;
         }
-        match aside.to.call(id, &mut aside.leg, rooms) {
+        match aside.to.call(id, &mut aside.leg, Who::Line, rooms) {
             Some(ring) => rooms.timers.set((id, Wake::RungOut), rooms.now + ring),
             None => self.aside_over(ForwardResult::Failed, None, rooms),
         }

@@ -1,6 +1,6 @@
 //! A number that rings one consultant and no queue: for measuring programs and for training.
 
-use super::{Call, State, arrive::Arrival, leg::Leg};
+use super::{Call, State, arrive::Arrival, leg::Leg, show};
 use crate::facts::{EndCause, Fact, Party};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{ConsultantId, LegId};
@@ -45,10 +45,10 @@ impl Call {
 
     pub(super) fn ring_direct(&mut self, leg: LegId, rooms: &mut Rooms) {
         let id = self.id;
+        let shown = show::to_consultant(rooms.settings.show_number, id, None, self.shown.as_ref());
         let State::Direct(d) = &mut self.state else { return };
         let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
-        let from = format!("\"{id}\" <sip:{id}@senim.invalid>");
-        if !super::wait::ring(id, l, d.consultant, &from, rooms) {
+        if !super::wait::ring(id, l, d.consultant, shown, rooms) {
             self.direct_rejected(leg, 480, rooms);
         }
     }

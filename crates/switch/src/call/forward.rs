@@ -1,12 +1,11 @@
 //! The caller is sent on to another centre: he hears so first (FEATURES X1), then it is dialled; when nobody
 //! answers there he comes back to his consultant, or to the front of the queue, with a word of apology.
 
-use super::{Call, State, Talking, leg::Leg};
-use crate::facts::{Author, EndCause, Fact, ForwardResult, Party, ms};
+use super::{Call, State, Talking, dial::Dialling, leg::Leg};
+use crate::facts::{Author, EndCause, Fact, ForwardResult, TryOutcome, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{Instant, LegId, PlayId};
-use senim_sdp::Direction;
-use senim_sip::Outgoing;
+use senim_sip::Rejection;
 
 /// The name under which the configuration knows the Unified Contact Centre.
 pub(crate) const UCC: &str = "ucc";
@@ -14,9 +13,9 @@ pub(crate) const UCC: &str = "ucc";
 /// A forward under way.
 #[derive(Debug)]
 pub(crate) struct Forwarding {
-    to: String,
+    pub(super) to: String,
     stage: Stage,
-    leg: Option<Leg>,
+    pub(super) dialling: Dialling,
     since: Instant,
     /// The consultant who sends the caller on: he stays on the line until the other centre answers.
     from: Option<Talking>,
@@ -37,11 +36,11 @@ impl Forwarding {
     }
 
     pub(super) fn called_leg(&self) -> Option<LegId> {
-        self.leg.as_ref().map(|l| l.id)
+        self.dialling.leg.as_ref().map(|l| l.id)
     }
 
     pub(super) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
-        match &mut self.leg {
+        match &mut self.dialling.leg {
             Some(l) if l.id == leg => Some(l),
             _ => self.from.as_mut().map(|t| &mut t.leg),
         }
@@ -68,7 +67,7 @@ impl Call {
         self.state = State::Forwarding(Forwarding {
             to: UCC.to_owned(),
             stage: Stage::Notice(play),
-            leg: None,
+            dialling: Dialling::new(rooms.now),
             since: rooms.now,
             from: Some(t),
             by_script: false,
@@ -88,7 +87,7 @@ impl Call {
         }
     }
 
-    /// Takes a port for the other centre's leg; both who wait hear the ring tone.
+    /// Dials by the first way; both who wait hear the ring tone.
     pub(super) fn begin_dialling(
         &mut self,
         to: &str,
@@ -96,92 +95,49 @@ impl Call {
         by_script: bool,
         rooms: &mut Rooms,
     ) {
-        let mut forwarding = Forwarding {
+        let forwarding = Forwarding {
             to: to.to_owned(),
             stage: Stage::Dialling,
-            leg: None,
+            dialling: Dialling::new(rooms.now),
             since: rooms.now,
             from,
             by_script,
         };
-        let peer = rooms
-            .settings
-            .forwards
-            .get(to)
-            .and_then(|f| rooms.trunks.out(&f.trunk))
-            .map(|(_, flow)| flow.remote.ip());
-        forwarding.leg = peer.and_then(|ip| Leg::open(self.id, Party::Forward, ip, rooms));
-        let failed = forwarding.leg.is_none();
         rooms.loop_common(self.id, self.caller_leg, "tone.ring");
         if let Some(leg) = forwarding.consultant_leg() {
             rooms.loop_common(self.id, leg, "tone.ring");
         }
-        self.state = State::Forwarding(forwarding);
-        if failed {
-            self.forward_failed(ForwardResult::Failed, None, rooms);
+        if let Some(to) = rooms.settings.forwards.get(to) {
+            rooms.timers.set((self.id, Wake::RungOut), rooms.now + to.ring);
         }
-    }
-
-    /// The leg has its port: dial.
-    pub(super) fn dial_forward(&mut self, leg: LegId, rooms: &mut Rooms) {
-        let id = self.id;
-        let State::Forwarding(f) = &mut self.state else { return };
-        let Some(l) = f.leg.as_mut().filter(|l| l.id == leg) else { return };
-        let Some(to) = rooms.settings.forwards.get(&f.to).cloned() else { return };
-        let sdp = l.sdp.offer(Direction::SendRecv);
-        let invited = rooms.trunks.out(&to.trunk).map(|(trunk, flow)| {
-            let uri = format!("sip:{}@{}", to.number, trunk.host);
-            let outgoing = Outgoing {
-                flow,
-                to: format!("<{uri}>"),
-                uri,
-                from: format!("<sip:111@{}>", trunk.host),
-                headers: Vec::new(),
-                sdp: Some(sdp),
-                credentials: trunk.credentials.clone(),
-            };
-            (trunk.name.clone(), outgoing)
-        });
-        let session = invited.and_then(|(name, outgoing)| {
-            let session = rooms.sip.invite(outgoing, rooms.now).ok()?;
-            rooms.trunks.carry(&name);
-            self.out_trunk = Some(name);
-            Some(session)
-        });
-        match session {
-            Some(session) => {
-                l.attach(id, session, rooms);
-                rooms.timers.set((id, Wake::NoProgress), rooms.now + rooms.settings.progress_max);
-                rooms.timers.set((id, Wake::RungOut), rooms.now + to.ring);
-            }
-            None => self.forward_failed(ForwardResult::Failed, None, rooms),
+        self.state = State::Forwarding(forwarding);
+        if !self.next_way(rooms) {
+            self.forward_failed(ForwardResult::Failed, None, rooms);
         }
     }
 
     pub(super) fn on_rung_out(&mut self, rooms: &mut Rooms) {
         if matches!(&self.state, State::Forwarding(f) if matches!(f.stage, Stage::Dialling)) {
+            self.end_way(TryOutcome::RangOut, None, rooms);
             self.forward_failed(ForwardResult::NoAnswer, None, rooms);
         }
-    }
-
-    pub(super) fn forward_rejected(&mut self, leg: LegId, status: u16, rooms: &mut Rooms) {
-        if !matches!(&self.state, State::Forwarding(f) if f.called_leg() == Some(leg)) {
-            return;
-        }
-        self.forward_failed(ForwardResult::of(status), (status != 0).then_some(status), rooms);
     }
 
     pub(super) fn forward_answered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
         let id = self.id;
         let State::Forwarding(f) = &mut self.state else { return };
-        let Some(l) = f.leg.as_mut().filter(|l| l.id == leg) else { return };
+        let Some(l) = f.dialling.leg.as_mut().filter(|l| l.id == leg) else { return };
         if l.final_answer(id, sdp, rooms).is_err() {
+            self.end_way(TryOutcome::Refused, Some(200), rooms);
             self.forward_failed(ForwardResult::Failed, None, rooms);
             return;
         }
+        let State::Forwarding(f) = &self.state else { return };
+        let tried = f.tried(TryOutcome::Answered, Some(200), rooms.now);
         let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
-        let Some(mut leg) = f.leg else { return };
+        let Some(mut leg) = f.dialling.leg else { return };
         self.stop_dialling(rooms);
+        self.fact(tried, rooms);
         self.forward_ended(f.to, f.since, ForwardResult::Connected, Some(200), rooms);
         rooms.totals.forwarded += 1;
         self.marks.served = true;
@@ -198,13 +154,9 @@ impl Call {
     }
 
     /// It did not come about: the script knows what then, or the caller hears an apology and comes back.
-    fn forward_failed(&mut self, result: ForwardResult, status: Option<u16>, rooms: &mut Rooms) {
+    pub(super) fn forward_failed(&mut self, result: ForwardResult, status: Option<u16>, rooms: &mut Rooms) {
         let State::Forwarding(mut f) = core::mem::replace(&mut self.state, State::Script) else { return };
         self.stop_dialling(rooms);
-        self.leave_out_trunk(rooms);
-        if let Some(leg) = f.leg.take() {
-            leg.close(self.id, rooms);
-        }
         self.forward_ended(f.to.clone(), f.since, result, status, rooms);
         if f.by_script {
             self.script_forward_failed(rooms);
@@ -253,12 +205,9 @@ impl Call {
         if !matches!(self.state, State::Forwarding(_)) {
             return;
         }
+        self.end_way(TryOutcome::Withdrawn, None, rooms);
         let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
         self.stop_dialling(rooms);
-        self.leave_out_trunk(rooms);
-        if let Some(leg) = f.leg {
-            leg.close(self.id, rooms);
-        }
         self.forward_ended(f.to, f.since, ForwardResult::CallerLeft, None, rooms);
     }
 
@@ -273,16 +222,14 @@ impl Call {
             return;
         }
         if leg != self.caller_leg {
-            self.forward_rejected(leg, 0, rooms);
+            self.forward_rejected(leg, 0, Rejection::Transport, rooms);
             return;
         }
+        self.end_way(TryOutcome::Withdrawn, None, rooms);
         let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
         self.stop_dialling(rooms);
         if !matches!(f.stage, Stage::Apology(_)) {
             self.forward_ended(f.to, f.since, ForwardResult::CallerLeft, None, rooms);
-        }
-        if let Some(leg) = f.leg {
-            leg.close(self.id, rooms);
         }
         if let Some(t) = f.from {
             self.part(t, rooms);
@@ -293,5 +240,5 @@ impl Call {
 
 /// The line knows a way there.
 pub(crate) fn can_forward(to: &str, rooms: &Rooms) -> bool {
-    rooms.settings.forwards.get(to).is_some_and(|f| rooms.trunks.out(&f.trunk).is_some())
+    rooms.settings.forwards.get(to).is_some_and(|f| rooms.trunks.leads(&f.trunk, rooms.now))
 }

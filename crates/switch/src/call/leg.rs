@@ -7,7 +7,7 @@ use crate::rooms::Rooms;
 use senim_base::{CallId, LegId, RecordingId, TrackId};
 use senim_media::{Order, StreamConfig};
 use senim_sdp::{Capabilities, Direction, Fault, Local, Negotiated, Negotiator};
-use senim_sip::SessionId;
+use senim_sip::{Flow, SessionId};
 use std::net::{IpAddr, SocketAddr};
 
 /// A leg.
@@ -19,6 +19,8 @@ pub(crate) struct Leg {
     pub(crate) sdp: Negotiator,
     /// The trunk that it went out on: it counts there until the leg is closed.
     pub(crate) trunk: Option<String>,
+    /// The way on that trunk.
+    pub(crate) way: Option<Flow>,
     port: u16,
     /// Where the signalling of this party comes from: only its sound may come from elsewhere than SDP says.
     peer: IpAddr,
@@ -43,6 +45,7 @@ impl Leg {
             session: None,
             sdp,
             trunk: None,
+            way: None,
             port,
             peer,
             direction: Direction::SendRecv,

@@ -7,6 +7,7 @@ mod appeal;
 mod arrive;
 mod conference;
 mod consult;
+mod dial;
 mod direct;
 mod early;
 mod end;
@@ -16,6 +17,7 @@ mod keys;
 pub(crate) mod leg;
 mod script;
 mod second_phone;
+mod show;
 mod talk;
 mod target;
 mod transfer;
@@ -33,7 +35,7 @@ pub(crate) use wait::{Place, Waiting};
 
 use crate::facts::{EndCause, Fact, ForwardResult};
 use crate::rooms::{Rooms, Wake};
-use senim_base::{CallId, Instant, Language, LegId, PlayId, RecordingId, TrackId};
+use senim_base::{CallId, Instant, Language, LegId, Number, PlayId, RecordingId, Redacted, TrackId};
 use senim_ivr::{Run, SayId};
 use senim_media::Event as MediaEvent;
 use senim_sip::{Ending, Event as SipEvent};
@@ -81,8 +83,12 @@ pub(crate) struct Call {
     pub(crate) trunk: Option<String>,
     /// The trunk a forward went out on.
     pub(crate) out_trunk: Option<String>,
+    /// His number, unless he withholds it: what others than the record may be shown.
+    pub(crate) shown: Option<Redacted<Number>>,
     pub(crate) born: Instant,
     pub(crate) answered: bool,
+    /// The script that speaks with him is the one for callers who are blocked.
+    pub(crate) blocked: bool,
     pub(crate) run: Option<Run>,
     pub(crate) saying: Option<(PlayId, SayId)>,
     pub(crate) forward_refused: bool,
@@ -170,7 +176,10 @@ impl Call {
                 self.early_sound(leg, sdp.as_deref(), rooms);
             }
             SipEvent::Answered { sdp, .. } => self.on_answered(leg, sdp.as_deref(), rooms),
-            SipEvent::Rejected { status, reason, .. } => self.on_rejected(leg, *status, *reason, rooms),
+            SipEvent::Rejected { status, reason, retry_after_s, .. } => {
+                self.on_rest_asked(leg, *status, *retry_after_s, rooms);
+                self.on_rejected(leg, *status, *reason, rooms);
+            }
             SipEvent::Reoffered { sdp, .. } => self.on_reoffered(leg, sdp.as_deref(), rooms),
             SipEvent::Confirmed { sdp, .. } => self.on_confirmed(leg, sdp.as_deref(), rooms),
             SipEvent::ReofferAnswered { sdp, .. } => self.on_reoffer_answered(leg, sdp.as_deref(), rooms),
@@ -298,7 +307,7 @@ impl Call {
                 }
             }
             State::Transferring(_) => self.transfer_rejected(leg, status, rooms),
-            State::Forwarding(_) => self.forward_rejected(leg, status, rooms),
+            State::Forwarding(_) => self.forward_rejected(leg, status, reason, rooms),
             State::Direct(_) => self.direct_rejected(leg, status, rooms),
             _ => {}
         }
@@ -361,6 +370,9 @@ impl Call {
     }
 
     fn on_no_progress(&mut self, rooms: &mut Rooms) {
+        if self.forward_is_trying(rooms) {
+            return;
+        }
         let leg = match &self.state {
             State::Waiting(w) => w.ringing_leg(),
             State::Talking(t) => t.aside.as_ref().map(|a| a.leg.id),

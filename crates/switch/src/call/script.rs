@@ -74,7 +74,8 @@ impl Call {
                 self.forward_by_script(&to, rooms);
             }
             Output::HangUp { .. } => {
-                self.marks.served = true;
+                // A notice to a blocked caller is no service to him.
+                self.marks.served |= !self.blocked;
                 self.hang_up(EndCause::Completed, rooms);
             }
             Output::AskStatus { .. } => {}

@@ -2,7 +2,11 @@
 //! his phone asks for only the number counts, never a host: nobody is called whom the configuration does not name
 //! (THREATS, toll fraud).
 
-use super::{leg::Leg, wait};
+use super::{
+    leg::Leg,
+    show::{self, Who},
+    wait,
+};
 use crate::facts::{Party, TransferTo};
 use crate::rooms::Rooms;
 use crate::settings::Destination;
@@ -10,7 +14,6 @@ use core::time::Duration;
 use senim_base::{CallId, ConsultantId};
 use senim_sdp::Direction;
 use senim_sip::Outgoing;
-use std::net::IpAddr;
 
 /// How long a consultant's phone rings who is asked by a colleague.
 const RING: Duration = Duration::from_secs(30);
@@ -50,59 +53,72 @@ impl TransferTo {
         if engaged {
             return Some(486);
         }
-        self.peer(rooms).is_none().then_some(480)
+        (!self.is_reachable(rooms)).then_some(480)
     }
 
     /// Takes a port to call from. `None`: he cannot be reached, or no port is free.
     pub(super) fn open(&self, call: CallId, rooms: &mut Rooms) -> Option<Leg> {
-        let peer = self.peer(rooms)?;
-        let leg = Leg::open(call, self.party(), peer, rooms)?;
-        if let Some(id) = self.consultant() {
-            rooms.engage(id, call);
+        match self {
+            TransferTo::Consultant(id) => {
+                let (_, flow) = wait::softphone(*id, rooms)?;
+                let leg = Leg::open(call, self.party(), flow.remote.ip(), rooms)?;
+                rooms.engage(*id, call);
+                Some(leg)
+            }
+            TransferTo::Forward(name) => {
+                let to = rooms.settings.forwards.get(name)?;
+                let way = rooms.trunks.way(&to.trunk, &[], rooms.now, &mut rooms.entropy)?;
+                let mut leg = Leg::open(call, self.party(), way.flow.remote.ip(), rooms)?;
+                rooms.trunks.carry(&way.trunk);
+                leg.trunk = Some(way.trunk);
+                leg.way = Some(way.flow);
+                Some(leg)
+            }
         }
-        Some(leg)
     }
 
     /// The leg has its port: calls. Gives how long it may ring, or `None` when he cannot be reached.
-    pub(super) fn call(&self, call: CallId, leg: &mut Leg, rooms: &mut Rooms) -> Option<Duration> {
+    pub(super) fn call(
+        &self,
+        call: CallId,
+        leg: &mut Leg,
+        who: Who<'_>,
+        rooms: &mut Rooms,
+    ) -> Option<Duration> {
         match self {
             TransferTo::Consultant(id) => {
-                let from = format!("\"{call}\" <sip:{call}@senim.invalid>");
-                wait::ring(call, leg, *id, &from, rooms).then_some(RING)
+                let shown = show::to_consultant(rooms.settings.show_number, call, None, who.number());
+                wait::ring(call, leg, *id, shown, rooms).then_some(RING)
             }
             TransferTo::Forward(name) => {
                 let to = rooms.settings.forwards.get(name).cloned()?;
-                let sdp = leg.sdp.offer(Direction::SendRecv);
-                let (trunk, flow) = rooms.trunks.out(&to.trunk)?;
+                let trunk = rooms.trunks.settings(leg.trunk.as_deref()?)?;
                 let uri = format!("sip:{}@{}", to.number, trunk.host);
+                let (from, headers) = show::to_trunk(trunk, who);
                 let outgoing = Outgoing {
-                    flow,
+                    flow: leg.way?,
                     to: format!("<{uri}>"),
                     uri,
-                    from: format!("<sip:111@{}>", trunk.host),
-                    headers: Vec::new(),
-                    sdp: Some(sdp),
+                    from,
+                    headers,
+                    sdp: Some(leg.sdp.offer(Direction::SendRecv)),
                     credentials: trunk.credentials.clone(),
                 };
-                let name = trunk.name.clone();
                 let session = rooms.sip.invite(outgoing, rooms.now).ok()?;
-                rooms.trunks.carry(&name);
-                leg.trunk = Some(name);
                 leg.attach(call, session, rooms);
-                rooms
-                    .timers
-                    .set((call, crate::rooms::Wake::NoProgress), rooms.now + rooms.settings.progress_max);
+                let at = rooms.now + rooms.settings.progress_max;
+                rooms.timers.set((call, crate::rooms::Wake::NoProgress), at);
                 Some(to.ring)
             }
         }
     }
 
-    fn peer(&self, rooms: &Rooms) -> Option<IpAddr> {
+    fn is_reachable(&self, rooms: &Rooms) -> bool {
         match self {
-            TransferTo::Consultant(id) => wait::softphone(*id, rooms).map(|(_, flow)| flow.remote.ip()),
+            TransferTo::Consultant(id) => wait::softphone(*id, rooms).is_some(),
             TransferTo::Forward(name) => {
-                let trunk = &rooms.settings.forwards.get(name)?.trunk;
-                rooms.trunks.out(trunk).map(|(_, flow)| flow.remote.ip())
+                let to = rooms.settings.forwards.get(name);
+                to.is_some_and(|to| rooms.trunks.leads(&to.trunk, rooms.now))
             }
         }
     }

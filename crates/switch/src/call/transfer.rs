@@ -2,7 +2,7 @@
 //! whom he asked before. Until somebody has taken the caller he is never let go: what fails brings him back to his
 //! consultant or, if he has left, to the front of the queue, with a word.
 
-use super::{Call, State, Talking, consult::Aside, forward::UCC, leg::Leg};
+use super::{Call, State, Talking, consult::Aside, forward::UCC, leg::Leg, show::Who};
 use crate::facts::{EndCause, Fact, ForwardResult, TransferTo, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{Instant, LegId};
@@ -130,7 +130,7 @@ impl Call {
         if t.leg.id != leg {
             return;
         }
-        match t.to.call(id, &mut t.leg, rooms) {
+        match t.to.call(id, &mut t.leg, Who::Caller(self.shown.as_ref()), rooms) {
             Some(ring) => rooms.timers.set((id, Wake::RungOut), rooms.now + ring),
             None => self.transfer_failed(ForwardResult::Failed, None, rooms),
         }

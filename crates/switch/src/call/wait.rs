@@ -1,6 +1,6 @@
 //! The caller waits: music, his place now and then, and consultants' phones ringing for him one at a time.
 
-use super::{Call, State, Talking, leg::Leg};
+use super::{Call, State, Talking, leg::Leg, show};
 use crate::facts::{EndCause, Fact, OfferOutcome, Party, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{ConsultantId, Instant, Language, LegId, OfferId, PlayId};
@@ -152,14 +152,13 @@ impl Call {
 
     /// The consultant's leg has its port: call his softphone.
     pub(super) fn ring_consultant(&mut self, leg: LegId, rooms: &mut Rooms) {
-        let language = self.language();
-        let id = self.id;
+        let (id, rule) = (self.id, rooms.settings.show_number);
+        let shown = show::to_consultant(rule, id, Some(self.language()), self.shown.as_ref());
         let State::Waiting(Waiting { ringing: Some(r), .. }) = &mut self.state else { return };
         if r.leg.id != leg {
             return;
         }
-        let from = format!("\"{} {id}\" <sip:{id}@senim.invalid>", language.code());
-        if !ring(id, &mut r.leg, r.consultant, &from, rooms) {
+        if !ring(id, &mut r.leg, r.consultant, shown, rooms) {
             self.consultant_declines(leg, 0, Rejection::Transport, rooms);
         }
     }
@@ -294,20 +293,13 @@ pub(super) fn ring(
     call: senim_base::CallId,
     leg: &mut Leg,
     consultant: ConsultantId,
-    from: &str,
+    (from, headers): show::Shown,
     rooms: &mut Rooms,
 ) -> bool {
     let Some((uri, flow)) = softphone(consultant, rooms) else { return false };
     let sdp = leg.sdp.offer(Direction::SendRecv);
-    let outgoing = Outgoing {
-        flow,
-        to: format!("<{uri}>"),
-        uri,
-        from: from.to_owned(),
-        headers: Vec::new(),
-        sdp: Some(sdp),
-        credentials: None,
-    };
+    let outgoing =
+        Outgoing { flow, to: format!("<{uri}>"), uri, from, headers, sdp: Some(sdp), credentials: None };
     match rooms.sip.invite(outgoing, rooms.now) {
         Ok(session) => {
             leg.attach(call, session, rooms);
