@@ -1,7 +1,7 @@
 //! The line of a world: the shipped scripts, prompts that are tones (so that ears can tell them apart), one queue, one
 //! carrier, the Unified Contact Centre.
 
-use crate::world::{CARRIER, CENTRE, LINE};
+use crate::world::{BACKUP, CARRIER, CENTRE, LINE};
 use core::time::Duration;
 use senim_audio::{Bank, tone};
 use senim_base::{Language, NumberPlan};
@@ -9,7 +9,8 @@ use senim_ivr::{Script, World};
 use senim_queue::QueueSettings;
 use senim_sip::{Flow, IpNet, Transport, TrunkSource};
 use senim_switch::{
-    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, Settings, TrunkSettings,
+    Catalogue, Destination, Features, FloodSettings, ForwardSettings, MediaSettings, NumberRule, OutIdentity,
+    Settings, ShowNumber, TrunkSettings,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,6 +28,10 @@ pub struct LineConfig {
     pub queue: QueueSettings,
     /// Calls the carrier may bring at once, and a second.
     pub calls_max: (u32, u32),
+    /// So many answered calls of one caller within ten minutes, and the next one is short.
+    pub flood_calls: Option<u32>,
+    /// A second trunk leads to the Unified Contact Centre, for when the first one cannot.
+    pub backup: bool,
     /// How often trunks are probed.
     pub probe_every: Option<Duration>,
     /// Prompts last so long.
@@ -46,6 +51,8 @@ impl LineConfig {
             realm: "senim".into(),
             queue: QueueSettings::default(),
             calls_max: (500, 100),
+            flood_calls: None,
+            backup: false,
             probe_every: None,
             prompt: Duration::from_millis(1_500),
             keep_heard: Duration::ZERO,
@@ -88,15 +95,27 @@ impl LineConfig {
         };
         let trunk = |name: &str, flow: Option<Flow>, host: &str| TrunkSettings {
             name: name.into(),
-            flow,
+            targets: flow.into_iter().collect(),
             host: host.into(),
             plan: NumberPlan::default(),
+            forwards: false,
+            identity: OutIdentity::Own,
+            priority: 10,
+            weight: 10,
             calls_max: self.calls_max.0,
             calls_per_second_max: self.calls_max.1,
             probe_every: self.probe_every.filter(|_| flow.is_some()),
             probes_to_turn: 3,
             credentials: None,
         };
+        let mut trunks = vec![
+            trunk("carrier", None, ""),
+            trunk("ucc", flow(SocketAddr::new(CENTRE, 5060)), "10.3.0.1:5060"),
+        ];
+        if self.backup {
+            let backup = trunk("backup", flow(SocketAddr::new(BACKUP, 5060)), "10.3.0.2:5060");
+            trunks.push(TrunkSettings { forwards: true, identity: OutIdentity::Caller, ..backup });
+        }
         let ucc =
             ForwardSettings { trunk: "ucc".into(), number: "1414".into(), ring: Duration::from_secs(30) };
         Arc::new(Settings {
@@ -106,12 +125,9 @@ impl LineConfig {
                 number("111", Destination::Script("111".into())),
                 number("7*", Destination::Consultant("*".into())),
             ],
-            trunks: vec![
-                trunk("carrier", None, ""),
-                trunk("ucc", flow(SocketAddr::new(CENTRE, 5060)), "10.3.0.1:5060"),
-            ],
+            trunks,
             queues: vec![self.queue.clone()],
-            scripts: BTreeMap::from([("111".to_owned(), Arc::new(script()))]),
+            scripts: scripts().map(|s| (s.name().to_owned(), Arc::new(s))).into(),
             catalogue,
             forwards: BTreeMap::from([("ucc".to_owned(), ucc)]),
             media: MediaSettings {
@@ -122,6 +138,13 @@ impl LineConfig {
             },
             keep_restricted: self.keep_restricted,
             trace: senim_switch::api::TraceMode::Redacted,
+            show_number: ShowNumber::Hidden,
+            flood: self.flood_calls.map(|calls| FloodSettings {
+                calls,
+                window: Duration::from_secs(600),
+                script: "still_here".into(),
+            }),
+            blocked_script: "blocked".into(),
             features: Features::default(),
             service_level: Duration::from_secs(20),
             progress_max: Duration::from_secs(4),
@@ -160,15 +183,20 @@ fn tone_of(n: usize, language: Language) -> f32 {
     if language == Language::Russian { hz + 400.0 } else { hz }
 }
 
-/// The shipped script of the line.
-pub fn script_files() -> [(&'static str, &'static str); 1] {
-    [("111.toml", include_str!("../../../ivr-scripts/111.toml"))]
+/// The shipped scripts of the line.
+pub fn script_files() -> [(&'static str, &'static str); 3] {
+    [
+        ("111.toml", include_str!("../../../ivr-scripts/111.toml")),
+        ("still_here.toml", include_str!("../../../ivr-scripts/still_here.toml")),
+        ("blocked.toml", include_str!("../../../ivr-scripts/blocked.toml")),
+    ]
 }
 
 #[allow(clippy::panic)] // a shipped script that is not proven is a fault of the build, found by its own tests
-fn script() -> Script {
-    let (file, text) = script_files()[0];
-    Script::read(file, text, &World::unknown()).unwrap_or_else(|defects| panic!("{defects:?}"))
+fn scripts() -> [Script; 3] {
+    script_files().map(|(file, text)| {
+        Script::read(file, text, &World::unknown()).unwrap_or_else(|defects| panic!("{defects:?}"))
+    })
 }
 
 /// Names of prompts that the script and the rooms may say.
@@ -176,7 +204,9 @@ fn prompt_names() -> Vec<String> {
     let mut names = senim_switch::own_prompts();
     names.retain(|n| !matches!(n.as_str(), "music" | "tone.ring"));
     names.extend(["registered", "in_work", "forwarded", "answered", "closed"].map(|s| format!("status_{s}")));
-    names.extend(script().prompts().into_iter().map(str::to_owned));
+    for script in scripts() {
+        names.extend(script.prompts().into_iter().map(str::to_owned));
+    }
     names.sort();
     names.dedup();
     names

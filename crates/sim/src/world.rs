@@ -29,6 +29,8 @@ pub(crate) const CARRIER: [u8; 2] = [10, 1];
 pub(crate) const OFFICE: [u8; 2] = [10, 2];
 /// The Unified Contact Centre.
 pub(crate) const CENTRE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 3, 0, 1));
+/// The same by the second trunk.
+pub(crate) const BACKUP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 3, 0, 2));
 
 const SIP_PORT: u16 = 5060;
 const RTP_PORT: u16 = 4000;
@@ -148,6 +150,11 @@ impl World {
     /// The Unified Contact Centre's phone.
     pub fn centre(&mut self) -> PhoneId {
         self.phone("1414", None, CENTRE, Capabilities::default())
+    }
+
+    /// The same, where the second trunk leads to.
+    pub fn backup_centre(&mut self) -> PhoneId {
+        self.phone("1414", None, BACKUP, Capabilities::default())
     }
 
     /// A consultant: known to the line, with a softphone that registers at once.

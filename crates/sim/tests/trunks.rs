@@ -1,0 +1,167 @@
+//! Stories of trunks: a call that goes out finds another way within one ring, a dead trunk is avoided and comes back.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use core::time::Duration;
+use senim_audio::listen::contains_tone;
+use senim_phone::{Event, Voice};
+use senim_sim::{LineConfig, PhoneId, Wire, World};
+use senim_switch::Live;
+use senim_switch::facts::{Fact, ForwardResult, TryOutcome};
+
+const CALLER_HZ: f32 = 1_000.0;
+const CENTRE_HZ: f32 = 700.0;
+
+fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn world(probe_every: Option<Duration>) -> World {
+    World::new(1, LineConfig { backup: true, probe_every, ..LineConfig::story() }, Wire::GOOD)
+}
+
+fn wait_for(world: &mut World, phone: PhoneId, event: Event) {
+    let found = world.run_until(secs(60), |w| {
+        while let Some(news) = w.told() {
+            if news == (phone, event) {
+                return true;
+            }
+        }
+        false
+    });
+    assert!(found, "{phone:?} never told {event:?}; facts {:#?}", world.facts);
+}
+
+/// A caller who chose Russian and the services of the Unified Contact Centre.
+fn wants_the_centre(world: &mut World, number: &str) -> PhoneId {
+    let caller = world.caller(number);
+    world.with_phone(caller, |p, now| {
+        p.say(Voice::Tone(CALLER_HZ));
+        assert!(p.dial("111", now));
+    });
+    wait_for(world, caller, Event::Answered);
+    world.run(secs(1));
+    world.with_phone(caller, |p, _| p.press("2"));
+    world.run(secs(2));
+    world.with_phone(caller, |p, _| p.press("3"));
+    caller
+}
+
+fn tries(world: &World) -> Vec<(&str, TryOutcome, Option<u16>)> {
+    let tried = world.facts.iter().filter_map(|r| match &r.fact {
+        Fact::ForwardTried { trunk, outcome, status, .. } => Some((trunk.as_str(), *outcome, *status)),
+        _ => None,
+    });
+    tried.collect()
+}
+
+fn calls_on(world: &World) -> Vec<(String, u32)> {
+    world.switch().board().trunks.into_iter().map(|t| (t.name, t.calls)).collect()
+}
+
+fn talks(world: &mut World, caller: PhoneId, centre: PhoneId) {
+    world.with_phone(centre, |p, now| {
+        p.say(Voice::Tone(CENTRE_HZ));
+        p.answer(now)
+    });
+    world.run(secs(3));
+    let heard = |w: &World, phone, hz| contains_tone(w.look(phone).heard().last(secs(1)), hz);
+    assert!(heard(world, centre, CALLER_HZ), "the centre hears the caller");
+    assert!(heard(world, caller, CENTRE_HZ), "the caller hears the centre");
+}
+
+fn nothing_left(world: &mut World, caller: PhoneId) {
+    world.with_phone(caller, |p, now| p.hang_up(now));
+    world.run(secs(60));
+    assert_eq!(world.live(), Live::default());
+    assert_eq!(world.media_sessions(), 0);
+    assert!(calls_on(world).iter().all(|(_, calls)| *calls == 0), "{:?}", calls_on(world));
+    senim_sim::check_facts(&world.facts).unwrap();
+}
+
+#[test]
+fn a_forward_that_nobody_answers_goes_out_by_the_next_trunk_within_the_same_ring() {
+    let mut w = world(None);
+    let backup = w.backup_centre();
+    let caller = wants_the_centre(&mut w, "+77011234567");
+    let asked = w.now();
+    wait_for(&mut w, backup, Event::Incoming);
+    assert!(w.now().since(asked) < secs(8), "{:?}", w.now().since(asked));
+    assert_eq!(tries(&w), [("ucc", TryOutcome::Silent, None)]);
+    let one = |name: &str, calls| (name.to_owned(), calls);
+    assert_eq!(calls_on(&w), [one("carrier", 1), one("ucc", 0), one("backup", 1)]);
+    talks(&mut w, caller, backup);
+    assert_eq!(tries(&w)[1..], [("backup", TryOutcome::Answered, Some(200))]);
+    nothing_left(&mut w, caller);
+}
+
+#[test]
+fn a_server_that_cannot_is_passed_over_and_a_centre_that_says_no_is_believed() {
+    for (status, by_the_next) in
+        [(503, true), (500, true), (408, true), (486, false), (603, false), (404, false)]
+    {
+        let mut w = world(None);
+        let (centre, backup) = (w.centre(), w.backup_centre());
+        let caller = wants_the_centre(&mut w, "+77011234567");
+        wait_for(&mut w, centre, Event::Incoming);
+        w.with_phone(centre, |p, now| p.decline(status, now));
+        if by_the_next {
+            wait_for(&mut w, backup, Event::Incoming);
+            talks(&mut w, caller, backup);
+        } else {
+            w.run(secs(5));
+            assert!(!w.look(backup).is_busy(), "{status}");
+        }
+        assert_eq!(tries(&w)[0], ("ucc", TryOutcome::Refused, Some(status)));
+        assert_eq!(tries(&w).len(), 1 + usize::from(by_the_next), "{status}");
+        nothing_left(&mut w, caller);
+    }
+}
+
+/// The time of one ring is all there is, however many ways there are.
+#[test]
+fn all_ways_together_take_no_longer_than_one_ring() {
+    let mut w = world(None);
+    let backup = w.backup_centre();
+    let caller = wants_the_centre(&mut w, "+77011234567");
+    wait_for(&mut w, backup, Event::Incoming);
+    w.run(secs(40));
+    assert!(!w.look(backup).is_busy(), "it rang out");
+    assert_eq!(tries(&w)[1..], [("backup", TryOutcome::RangOut, None)]);
+    let ended = w.facts.iter().find_map(|r| match r.fact {
+        Fact::ForwardEnded { result, after_ms, .. } => Some((result, after_ms)),
+        _ => None,
+    });
+    let (result, after_ms) = ended.unwrap();
+    assert_eq!(result, ForwardResult::NoAnswer);
+    assert!((29_000..=31_000).contains(&after_ms), "{after_ms}");
+    nothing_left(&mut w, caller);
+}
+
+/// FEATURES T5: out of rotation after as many missing answers as configured, back after as many good ones; new calls
+/// go by the other trunk meanwhile, without a second's waiting.
+#[test]
+fn new_calls_avoid_a_dead_trunk_and_use_it_again_when_it_is_back() {
+    let mut w = world(Some(secs(10)));
+    let (centre, backup) = (w.centre(), w.backup_centre());
+    let host = w.host(centre).unwrap();
+    w.run(secs(30));
+    w.net.cut(host, true);
+    let alive = |w: &World| w.switch().board().trunks[1].alive;
+    let cut = w.now();
+    assert!(w.run_until(secs(120), |w| !alive(w)), "it is found dead");
+    let took = w.now().since(cut);
+    assert!(took > secs(20) && took <= secs(42), "three probes of ten seconds: {took:?}");
+    let caller = wants_the_centre(&mut w, "+77011234567");
+    wait_for(&mut w, backup, Event::Incoming);
+    assert_eq!(tries(&w), [], "the dead trunk was not tried");
+    talks(&mut w, caller, backup);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    w.net.cut(host, false);
+    let mended = w.now();
+    assert!(w.run_until(secs(120), |w| alive(w)), "it is back");
+    assert!(w.now().since(mended) > secs(10), "one good answer is not enough");
+    let caller = wants_the_centre(&mut w, "+77011234568");
+    wait_for(&mut w, centre, Event::Incoming);
+    talks(&mut w, caller, centre);
+    nothing_left(&mut w, caller);
+}
