@@ -40,7 +40,7 @@ pub fn load(plan: &Plan, strict: bool) -> Result<BTreeMap<String, Arc<Script>>, 
         .collect();
     let mut scripts = BTreeMap::new();
     let mut complaints = unspoken(plan, &world);
-    for name in wanted {
+    for name in wanted.into_iter().chain(short(plan)) {
         match read(&plan.scripts.join(format!("{name}.toml")), &world) {
             Ok(script) => {
                 scripts.insert(name.to_owned(), Arc::new(script));
@@ -49,6 +49,14 @@ pub fn load(plan: &Plan, strict: bool) -> Result<BTreeMap<String, Arc<Script>>, 
         }
     }
     if complaints.is_empty() { Ok(scripts) } else { Err(complaints) }
+}
+
+/// The scripts that answer in the place of a caller's own: they stand in the same folder and are proved alike.
+fn short(plan: &Plan) -> impl Iterator<Item = &str> {
+    let line = &plan.config.line;
+    let flood = (line.flood_calls > 0).then_some(line.flood_script.as_str());
+    let callers = (!line.measuring).then_some(line.blocked_script.as_str());
+    flood.filter(|_| !line.measuring).into_iter().chain(callers)
 }
 
 /// What the line itself says and has no sound for.

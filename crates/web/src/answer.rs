@@ -23,6 +23,7 @@ pub(crate) fn reply(reply: Reply) -> Response {
         Reply::Board { board } => Json(*board).into_response(),
         Reply::Consultants { consultants } => Json(consultants).into_response(),
         Reply::Appeal { .. } | Reply::Traces { .. } | Reply::Trace { .. } => Json(reply).into_response(),
+        Reply::Blocks { blocks } => Json(blocks).into_response(),
     }
 }
 
@@ -31,13 +32,18 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::UnknownConsultant { .. }
         | Refusal::UnknownCall { .. }
         | Refusal::UnknownAppeal { .. }
-        | Refusal::NoTrace { .. } => StatusCode::NOT_FOUND,
-        Refusal::BadLogin { .. } | Refusal::NoLanguage => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::NoTrace { .. }
+        | Refusal::NotBlocked => StatusCode::NOT_FOUND,
+        Refusal::BadLogin { .. }
+        | Refusal::NoLanguage
+        | Refusal::BadBlockTime { .. }
+        | Refusal::BadBlockReason => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::StatusNotAllowed { .. }
         | Refusal::NotNow { .. }
         | Refusal::NoCall { .. }
         | Refusal::NotTraced { .. } => StatusCode::CONFLICT,
         Refusal::NumbersExhausted { .. }
+        | Refusal::BlocksFull
         | Refusal::LineNotRunning
         | Refusal::NoForwardTrunk
         | Refusal::NotOnDisk

@@ -56,6 +56,8 @@ pub(crate) fn page(board: &Board) -> String {
     let calls: Vec<(String, u64)> =
         board.trunks.iter().map(|t| (label(&t.name), u64::from(t.calls))).collect();
     put(&mut page, "trunk_alive", "gauge", "", "1: the trunk answers its probes", &alive);
+    let refused: Vec<(String, u64)> = board.trunks.iter().map(|t| (label(&t.name), t.refused)).collect();
+    put(&mut page, "trunk_refused", "counter", "_total", "Calls of the trunk that were refused", &refused);
     put(&mut page, "trunk_calls", "gauge", "", "Live calls on the trunk", &calls);
     page
 }

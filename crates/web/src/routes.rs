@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
 use senim_appeals::{AppealNumber, Status};
-use senim_base::CallId;
+use senim_base::{CallId, Number, NumberPlan, Redacted};
 use senim_switch::api::{CallOf, Command, Duty};
 use senim_switch::facts::Author;
 use serde::Deserialize;
@@ -133,6 +133,30 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         method: "get",
+        path: "/api/v1/blocks",
+        summary: "Who is blocked, until when, why, by whom",
+        body: &[],
+        query: &[],
+        handler: || get(blocks),
+    },
+    Route {
+        method: "post",
+        path: "/api/v1/blocks",
+        summary: "Answer a number's calls with a notice for a time; the urgent key still leads to a human",
+        body: &[("number", "+77012345678"), ("for_s", "60 to 158112000"), ("reason", "why"), ("by", "who")],
+        query: &[],
+        handler: || post(block),
+    },
+    Route {
+        method: "post",
+        path: "/api/v1/blocks/lift",
+        summary: "Answer a number's calls as all others again",
+        body: &[("number", "+77012345678"), ("by", "who")],
+        query: &[],
+        handler: || post(lift_block),
+    },
+    Route {
+        method: "get",
         path: "/api/v1/facts",
         summary: "Facts from a sequence number on: the event stream",
         body: &[],
@@ -224,6 +248,31 @@ struct StatusBody {
     by: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BlockBody {
+    number: Redacted<String>,
+    for_s: u64,
+    reason: Redacted<String>,
+    by: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LiftBody {
+    number: Redacted<String>,
+    by: String,
+}
+
+/// A number as it is kept. No trunk's way of writing it is known here: it is E.164.
+fn telephone(text: &Redacted<String>) -> Result<Redacted<Number>, Response> {
+    let whole = text.reveal().trim().starts_with('+').then_some(text.reveal());
+    let number = whole.and_then(|text| Number::normalise(text, &NumberPlan::default()));
+    number
+        .map(Number::redacted)
+        .ok_or_else(|| problem(StatusCode::UNPROCESSABLE_ENTITY, "write a number as in +77012345678"))
+}
+
 async fn board(State(door): State<Door>) -> Response {
     ask(&door, Command::Board).await
 }
@@ -303,6 +352,27 @@ async fn recordings(State(door): State<Door>, Path(text): Path<String>, Query(q)
         Ok(Ok((_, refused))) => reply(refused),
         Ok(Err(why)) => problem(StatusCode::INTERNAL_SERVER_ERROR, &why),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the line did not answer"),
+    }
+}
+
+async fn blocks(State(door): State<Door>) -> Response {
+    ask(&door, Command::ListBlocks).await
+}
+
+async fn block(State(door): State<Door>, body: Bytes) -> Response {
+    match read::<BlockBody>(&body).and_then(|b| Ok((telephone(&b.number)?, b))) {
+        Ok((number, body)) => {
+            let by = Author::Operator(body.by);
+            ask(&door, Command::Block { number, for_s: body.for_s, reason: body.reason, by }).await
+        }
+        Err(response) => response,
+    }
+}
+
+async fn lift_block(State(door): State<Door>, body: Bytes) -> Response {
+    match read::<LiftBody>(&body).and_then(|b| Ok((telephone(&b.number)?, b.by))) {
+        Ok((number, by)) => ask(&door, Command::LiftBlock { number, by: Author::Operator(by) }).await,
+        Err(response) => response,
     }
 }
 

@@ -87,7 +87,7 @@ fn every_route_of_the_description_is_served_and_none_without_the_token() {
             routes += 1;
         }
     }
-    assert_eq!(routes, 12);
+    assert_eq!(routes, 15);
 }
 
 #[test]
@@ -114,4 +114,25 @@ fn faults_say_what_to_do() {
     // A search for recordings is a fact before its answer leaves (FEATURES R12).
     assert_eq!(call("GET", &format!("{api}/appeals/2026-000001-5/recordings?by=x"), "t", "").0, 200);
     assert!(matches!(asked.lock().unwrap().last(), Some(Command::NoteSearch { found: 2, .. })));
+}
+
+/// FEATURES T19.
+#[test]
+fn a_number_is_blocked_and_lifted_under_a_name_and_in_e164_only() {
+    let (_runtime, at, asked) = serve(Some("t"));
+    let url = format!("http://{at}/api/v1/blocks");
+    let body = r#"{"number":"+7 701 234-56-78","for_s":86400,"reason":"threats","by":"oleg"}"#;
+    assert_eq!(call("POST", &url, "t", body).0, 204);
+    let said = format!("{:?}", asked.lock().unwrap().last().unwrap());
+    assert!(said.contains("Block {") && said.contains("86400") && said.contains("oleg"), "{said}");
+    assert!(!said.contains("7012345678") && !said.contains("threats"), "{said}");
+    let lift = r#"{"number":"+77012345678","by":"oleg"}"#;
+    assert_eq!(call("POST", &format!("{url}/lift"), "t", lift).0, 204);
+    for wrong in [
+        body.replace("+7 701", "8 701"),
+        body.replace("86400", "\"long\""),
+        body.replace(",\"by\":\"oleg\"", ""),
+    ] {
+        assert_eq!(call("POST", &url, "t", &wrong).0, 422, "{wrong}");
+    }
 }

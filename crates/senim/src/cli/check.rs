@@ -1,10 +1,11 @@
 //! Proofs before anything runs: `senim check`, `senim ivr check` (FEATURES N1).
 
 use super::{Common, Failure, World, plan};
-use crate::config::Complaint;
+use crate::config::{self, Complaint};
 use crate::{people, prompts, scripts};
 use clap::Subcommand;
 use senim_store::lock::FolderLock;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,7 @@ pub(crate) fn check(common: &Common, world: &mut World<'_>) -> Result<(), Failur
         let what = "no trunk leads to the Unified Contact Centre, and a script forwards there; write a [[trunk]] with uri";
         complaints.push(plan.source.complain(&["line", "ucc_trunk"], what));
     }
+    complaints.extend(config::lint(&plan, loaded.as_ref().unwrap_or(&BTreeMap::new())));
     let bank = prompts::load(&plan.prompts).map_err(|more| complaints.extend(more));
     if let Some(seed) = &plan.seed {
         complaints.extend(people::read(seed, &plan.config.sip.realm).err().unwrap_or_default());

@@ -1,6 +1,7 @@
 //! The command line: one verb, one file. Every verb works beside a running line and without one.
 
 mod appeal;
+mod block;
 mod calls;
 mod check;
 mod consultant;
@@ -77,6 +78,11 @@ enum Verb {
     Appeal {
         #[command(subcommand)]
         verb: appeal::Verb,
+    },
+    /// Block an abusive caller for a time, see and lift blocks.
+    Block {
+        #[command(subcommand)]
+        verb: block::Verb,
     },
     /// Sign a consultant in or out, send him to a break, make him ready.
     Duty(duty::Duty),
@@ -187,6 +193,7 @@ fn verb(cli: &Cli, world: &mut World<'_>) -> Result<(), Failure> {
         Verb::Recordings { verb } => recordings::run(verb, &cli.common, world),
         Verb::Calls(calls) => calls::run(calls, &cli.common, world),
         Verb::Appeal { verb } => appeal::run(verb, &cli.common, world),
+        Verb::Block { verb } => block::run(verb, &cli.common, world),
         Verb::Duty(duty) => duty::run(duty, &cli.common, world),
         Verb::Forward { login } => duty::forward(login, &cli.common, world),
         Verb::Sip { verb } => sip::run(verb, &cli.common, world),

@@ -1,8 +1,8 @@
 //! Facts in words, for whoever reads a call's record. Numbers and names come out masked, as everywhere.
 
 use super::table::minutes;
-use senim_base::{ConsultantId, WallTime};
-use senim_switch::facts::{Author, Fact, ForwardResult, Party, TransferTo};
+use senim_base::{ConsultantId, Number, Redacted, WallTime};
+use senim_switch::facts::{Author, CallerIdentity, Fact, ForwardResult, Party, TransferTo};
 use std::collections::BTreeMap;
 
 /// Logins by id.
@@ -48,6 +48,27 @@ fn outcome(result: ForwardResult, status: Option<u16>, after_ms: u64) -> String 
     format!("{}{status} after {} s", word(&result), after_ms / 1_000)
 }
 
+/// Who was called first, and who sent the call on.
+fn diverted(caller: &CallerIdentity) -> String {
+    let Some(d) = &caller.diverted else { return String::new() };
+    let number =
+        |n: Option<&Redacted<Number>>| n.map_or_else(|| "an unknown number".into(), |n| n.to_string());
+    let reason = d.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+    format!(", diverted by {}{reason}, first dialled {}", number(d.by.as_ref()), number(d.dialled.as_ref()))
+}
+
+/// What networks claim of the caller. None of it is verified, and the words say so.
+fn claimed(caller: &CallerIdentity) -> String {
+    let Some(c) = &caller.claimed else { return String::new() };
+    let attest = c.attest.map(|a| format!("attested {a:?}"));
+    let orig =
+        c.orig_is_caller.map(|yes| if yes { "for this number" } else { "for ANOTHER number" }.to_owned());
+    let verstat = c.verstat.clone();
+    let indicator = c.indicator.as_ref().map(|i| format!("indicator {i}"));
+    let words: Vec<String> = [attest, orig, verstat, indicator].into_iter().flatten().collect();
+    format!(", claimed, not verified: {}", words.join(", "))
+}
+
 /// One fact in words.
 pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
     let who = |id: &ConsultantId| who(*id, logins);
@@ -63,9 +84,9 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
                 (None, Some(id)) => format!(" from {}", who(id)),
                 (None, None) => String::new(),
             };
-            format!("came in for {dialled} from {from}{over}")
+            format!("came in for {dialled} from {from}{over}{}{}", diverted(caller), claimed(caller))
         }
-        Fact::Refused { status, why } => format!("refused with {status}: {why}"),
+        Fact::Refused { status, why, .. } => format!("refused with {status}: {why}"),
         Fact::Answered { .. } => "answered".into(),
         Fact::ScriptBegan { script, hash } => {
             format!("script {script} ({})", hash.chars().take(8).collect::<String>())
@@ -97,6 +118,10 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
         Fact::Strangers { leg, packets } => format!("{packets} packets of strangers for {leg} ignored"),
         Fact::ForwardBegan { to, by } => format!("being sent on to {to} by {}", author(by)),
         Fact::NoticeHeard { whole } => format!("notice heard{}", if *whole { "" } else { " in part" }),
+        Fact::ForwardTried { trunk, way, outcome: what, status, after_ms, .. } => {
+            let status = status.map(|s| format!(" ({s})")).unwrap_or_default();
+            format!("by trunk {trunk}, {way}: {}{status} after {} s", word(what), after_ms / 1_000)
+        }
         Fact::ForwardEnded { to, result, status, after_ms } => {
             format!("forward to {to}: {}", outcome(*result, *status, *after_ms))
         }
@@ -143,6 +168,10 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
         ),
         Fact::ExportRefused { by, why, .. } => format!("recording refused to {}: {why}", author(by)),
         Fact::TraceOpened { by } => format!("SIP messages read in full by {}", author(by)),
+        Fact::BlockedCall { .. } => "the caller is blocked and hears so".into(),
+        Fact::Flooding { calls, window_s } => {
+            format!("the short script, after {calls} answered calls within {window_s} s")
+        }
         Fact::Ended { cause, disposition, length_ms } => {
             let disposition = disposition.map(|d| format!(", {}", word(&d))).unwrap_or_default();
             format!("ended: {}{disposition}, {}", word(cause), minutes(*length_ms))

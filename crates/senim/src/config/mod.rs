@@ -1,11 +1,13 @@
 //! The configuration: one TOML file, overrides from the command line, secrets from the environment; proved before
 //! anything starts (FEATURES N1).
 
+mod lint;
 mod plan;
 mod read;
 mod source;
 mod tables;
 
+pub use lint::lint;
 pub use plan::{Env, Plan, Target, TrunkPlan, read_text};
 pub use source::{Complaint, Source};
 pub use tables::{Config, Data, Line, Media, Number, Queue, Recording, Sip, Trunk, Web};

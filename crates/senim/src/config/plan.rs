@@ -66,7 +66,7 @@ pub struct Plan {
     pub queues: Vec<QueueSettings>,
     /// The service level's time.
     pub service_level: Duration,
-    /// The trunk that leads to the Unified Contact Centre.
+    /// The trunk that leads to the Unified Contact Centre; an empty name: those that may carry forwards.
     pub ucc_trunk: Option<String>,
 }
 
@@ -218,11 +218,17 @@ impl Builder<'_> {
             (["line", "ucc_ring_s"], c.line.ucc_ring_s, 1),
             (["line", "softphone_silence_s"], c.line.softphone_silence_s, 1),
             (["line", "grace_s"], c.line.grace_s, 0),
+            (["line", "flood_window_s"], c.line.flood_window_s, 1),
             (["media", "caller_inactivity_s"], c.media.caller_inactivity_s, 0),
             (["media", "consultant_inactivity_s"], c.media.consultant_inactivity_s, 0),
         ];
         for (path, seconds, least) in one {
             self.bounded(&path, seconds, least);
+        }
+        if c.line.flood_calls > senim_switch::FLOOD_CALLS_MAX {
+            let what =
+                format!("so many calls cannot be counted; write 0 to {}", senim_switch::FLOOD_CALLS_MAX);
+            self.say(&["line", "flood_calls"], what);
         }
         for (i, q) in c.queue.iter().enumerate() {
             let keys = [
@@ -447,6 +453,12 @@ impl Builder<'_> {
                     }
                 },
             };
+            if t.forwards && t.uri.is_empty() {
+                self.say(
+                    &path("forwards"),
+                    "a trunk without uri carries no call out; write uri, or forwards = false",
+                );
+            }
             if t.probe_s > 0 && t.uri.is_empty() {
                 self.say(
                     &path("probe_s"),
@@ -502,6 +514,8 @@ impl Builder<'_> {
     fn ucc_trunk(&mut self, c: &Config, trunks: &[TrunkPlan]) -> Option<String> {
         let mut out = trunks.iter().filter(|t| !t.table.uri.is_empty());
         match c.line.ucc_trunk.as_str() {
+            // Those that say `forwards` are tried by priority: none is named.
+            "" if trunks.iter().any(|t| t.table.forwards) => Some(String::new()),
             "" => out.next().map(|t| t.table.name.clone()),
             name if out.any(|t| t.table.name == name) => Some(name.to_owned()),
             name => {

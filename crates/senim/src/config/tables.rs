@@ -2,8 +2,8 @@
 //! holds the two together.
 
 use senim_base::NumberPlan;
-use senim_switch::Features;
 use senim_switch::api::TraceMode;
+use senim_switch::{Features, OutIdentity, ShowNumber};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -48,10 +48,22 @@ pub struct Line {
     pub utc_offset_minutes: i32,
     /// The number of a caller who withholds it is kept all the same, for the authorised body.
     pub keep_restricted: bool,
+    /// What softphones show of a caller's number: `full`, `masked`, `hidden`; never of one that is withheld.
+    pub show_number: ShowNumber,
     /// A softphone that gives no sign of life so long after an INVITE is unreachable, seconds.
     pub softphone_silence_s: u32,
+    /// After so many answered calls of one caller within the window he hears the short script; 0: never.
+    pub flood_calls: u32,
+    /// The window, seconds.
+    pub flood_window_s: u32,
+    /// The short script.
+    pub flood_script: String,
+    /// The script that answers a caller who is blocked.
+    pub blocked_script: String,
     /// How long live calls may go on after SIGTERM, seconds.
     pub grace_s: u32,
+    /// A line for measuring programs: it need not answer 111.
+    pub measuring: bool,
     /// What consultants dial, or key while they talk.
     pub features: Features,
 }
@@ -150,6 +162,14 @@ pub struct Trunk {
     pub sources: Vec<String>,
     /// Where calls go out to: `sip:host:port;transport=udp`; empty: it only brings calls.
     pub uri: String,
+    /// It may carry forwards when the trunk that is named for them cannot.
+    pub forwards: bool,
+    /// Among trunks that may carry forwards: the lowest number goes first.
+    pub priority: u16,
+    /// Share of the forwards among trunks of one priority.
+    pub weight: u16,
+    /// Who calls, as it is told: `own` (111), or `caller` (his number, unless he withholds it).
+    pub identity: OutIdentity,
     /// Live calls at most; more get 503.
     pub calls_max: u32,
     /// New calls a second at most; more get 503.
@@ -196,8 +216,14 @@ impl Default for Line {
             ucc_ring_s: 30,
             utc_offset_minutes: 300,
             softphone_silence_s: 3,
+            flood_calls: 10,
+            flood_window_s: 600,
+            flood_script: "still_here".into(),
+            blocked_script: "blocked".into(),
             grace_s: 30,
+            measuring: false,
             keep_restricted: true,
+            show_number: ShowNumber::Hidden,
             features: Features::default(),
         }
     }
@@ -254,6 +280,10 @@ impl Default for Trunk {
             name: String::new(),
             sources: Vec::new(),
             uri: String::new(),
+            forwards: false,
+            priority: 10,
+            weight: 10,
+            identity: OutIdentity::Own,
             calls_max: 500,
             calls_per_second_max: 50,
             probe_s: 0,

@@ -261,3 +261,70 @@ fn leaves(value: &toml::Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>
         _ => out.push(path.clone()),
     }
 }
+
+const ANSWERED: &str = "[[number]]\ndial = \"111\"\nscript = \"111\"\n\
+    [[trunk]]\nname = \"carrier\"\nsources = [\"192.0.2.1\"]\n";
+const FOR_CALLERS: &str = "schema = 1\nstart = \"human\"\ndefault_language = \"kk\"\nhuman = \"human\"\n\
+    urgent = { key = \"0\", to = \"urgent\" }\n[step.human]\nqueue = \"main\"\n\
+    [step.urgent]\nqueue = \"main\"\npriority = 0\n";
+const FOR_MEASURING: &str = "schema = 1\npurpose = \"measuring\"\nstart = \"s\"\ndefault_language = \"ru\"\n\
+    [step.s]\nsilent = true\n";
+
+/// What stands in the way of 111 at every hour: values, scripts and lint as `serve` and `check` go through them.
+fn unanswered(config: &str, script: &str) -> String {
+    let w = World::new();
+    fs::write(w.dir.path().join("ivr-scripts/111.toml"), script).unwrap();
+    let plan = match w.load_with(config, &[], &|_| None) {
+        Ok(plan) => plan,
+        Err(faults) => return faults,
+    };
+    let around = senim_ivr::World { prompts: None, ..crate::scripts::world(&plan, false) };
+    let file = plan.scripts.join("111.toml");
+    let script = match crate::scripts::read(&file, &around) {
+        Ok(script) => script,
+        Err(faults) => return faults.iter().map(|f| f.what.clone() + "\n").collect(),
+    };
+    let scripts = [("111".to_owned(), std::sync::Arc::new(script))].into();
+    let folder = format!("{}/", w.file().parent().unwrap().display());
+    lint(&plan, &scripts).iter().map(|c| c.to_string().replace(&folder, "") + "\n").collect()
+}
+
+/// FEATURES T1. Each change that could leave 111 unanswered at some hour is refused, with its line and what to write.
+#[test]
+fn every_change_that_could_leave_111_unanswered_is_refused() {
+    assert_eq!(unanswered(ANSWERED, FOR_CALLERS), "");
+    let number = "[[number]]\ndial = \"111\"\nscript = \"111\"\n";
+    let trunk = "sources = [\"192.0.2.1\"]\n";
+    let shadow = |dial: &str| format!("[[number]]\ndial = \"{dial}\"\nconsultant = \"a\"\n{number}");
+    for (what, from, to, wanted) in [
+        ("no number", number, "".to_owned(), "nobody answers 111; write [[number]]"),
+        ("another number", "\"111\"\ns", "\"112\"\ns".to_owned(), "senim.toml:1: nobody answers 111"),
+        ("shadowed", number, shadow("1*"), "senim.toml:2: \"1*\" stands before \"111\" and answers it"),
+        ("all shadowed", number, shadow("*"), "senim.toml:2: \"*\" stands before \"111\""),
+        (
+            "one consultant",
+            "script = \"111\"",
+            "consultant = \"a\"".to_owned(),
+            "senim.toml:3: one consultant",
+        ),
+        ("unrecorded", number, format!("{number}record = false\n"), "senim.toml:4: every talk of 111"),
+        ("no sources", trunk, "uri = \"sip:192.0.2.1\"\n".to_owned(), "no trunk brings calls to 111"),
+        ("no trunk", "[[trunk]]\nname = \"carrier\"\nsources = [\"192.0.2.1\"]\n", "".to_owned(), "no trunk"),
+        ("shut", trunk, format!("{trunk}calls_max = 0\n"), "senim.toml:7: 0 would shut the trunk"),
+        ("slow", trunk, format!("{trunk}calls_per_second_max = 0\n"), "0 would shut the trunk"),
+        ("deaf", number, format!("{number}[sip]\nudp = []\ntcp = []\n"), "the line listens nowhere"),
+        ("no script", "script = \"111\"", "script = \"112\"".to_owned(), "there is no script 112.toml"),
+        ("no queue", trunk, format!("{trunk}[[queue]]\nname = \"other\"\n"), "unknown queue `main`"),
+    ] {
+        let changed = ANSWERED.replacen(from, &to, 1);
+        assert_ne!(changed, ANSWERED, "{what}");
+        let said = unanswered(&changed, FOR_CALLERS);
+        assert!(said.contains(wanted), "{what}: {said}");
+    }
+    let said = unanswered(ANSWERED, FOR_MEASURING);
+    assert!(said.contains("senim.toml:3: the script \"111\" is not for callers"), "{said}");
+    let blind = FOR_CALLERS.replace("human = \"human\"\n", "");
+    assert!(unanswered(ANSWERED, &blind).contains("human"), "{}", unanswered(ANSWERED, &blind));
+    let measuring = "[line]\nmeasuring = true\n";
+    assert_eq!(unanswered(measuring, FOR_CALLERS), "", "a measuring line need not");
+}

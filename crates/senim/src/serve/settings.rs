@@ -5,7 +5,7 @@ use core::time::Duration;
 use senim_audio::Bank;
 use senim_ivr::Script;
 use senim_sip::{Flow, IpNet, Transport, TrunkSource};
-use senim_switch::{ForwardSettings, MediaSettings, Settings, TrunkSettings};
+use senim_switch::{FloodSettings, ForwardSettings, MediaSettings, Settings, TrunkSettings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,7 +42,14 @@ pub fn switch(
         },
         keep_restricted: line.keep_restricted,
         trace: plan.config.sip.trace,
+        show_number: line.show_number,
         features: line.features.clone(),
+        flood: (line.flood_calls > 0).then(|| FloodSettings {
+            calls: line.flood_calls,
+            window: seconds(line.flood_window_s),
+            script: line.flood_script.clone(),
+        }),
+        blocked_script: line.blocked_script.clone(),
         service_level: plan.service_level,
         progress_max: seconds(line.softphone_silence_s),
     }
@@ -63,7 +70,11 @@ fn trunk(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> TrunkSettings {
     let probe = t.table.probe_s;
     TrunkSettings {
         name: t.table.name.clone(),
-        flow,
+        targets: flow.into_iter().collect(),
+        forwards: t.table.forwards,
+        identity: t.table.identity,
+        priority: t.table.priority,
+        weight: t.table.weight,
         host: t.target.as_ref().map(|target| target.host.clone()).unwrap_or_default(),
         plan: t.table.number_plan.clone(),
         calls_max: t.table.calls_max,

@@ -3,7 +3,7 @@
 
 use super::engine::{Arrival, Edges, Engine};
 use super::{Handle, Line, clock, settings};
-use crate::config::{Complaint, Plan};
+use crate::config::{self, Complaint, Plan};
 use crate::control::ControlServer;
 use crate::desk::{Archive, DeskFault};
 use crate::{people, prompts, scripts};
@@ -81,6 +81,10 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     let mut entropy = entropy()?;
     let bank = Arc::new(prompts::load(&plan.prompts).map_err(|c| StartFault::Proof(lines(&c)))?);
     let scripts = scripts::load(plan, false).map_err(|c| StartFault::Proof(lines(&c)))?;
+    let unanswered = config::lint(plan, &scripts);
+    if !unanswered.is_empty() {
+        return Err(StartFault::Proof(lines(&unanswered)));
+    }
     let mut archive = Archive::open(&plan.data, plan.config.line.utc_offset_minutes)?;
     seed(plan, &mut archive)?;
     let Archive { lock, journal, books, torn, .. } = archive;
