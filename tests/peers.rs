@@ -8,3 +8,4 @@ mod peers_linphone;
 mod peers_other_centre;
 mod peers_talk;
 mod peers_transfer;
+mod peers_trunks;

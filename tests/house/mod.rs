@@ -79,7 +79,7 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// A line as it is shipped, and what `more` adds to its configuration. 222 queues at once, in Russian.
+    /// A line as it is shipped, and what `more` adds to its configuration; `{BACKUP}` in it is port 92. 222 queues at once, in Russian.
     pub(crate) fn open(more: &str) -> House {
         House::offering("\"MD5\"", more)
     }
@@ -91,6 +91,7 @@ impl House {
         let mut house = House { ports, dir, serve: None };
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ivr-scripts");
         let (sip, web, media) = (house.sip(), house.port(61), house.ports.base);
+        let more = more.replace("{BACKUP}", &house.port(92).to_string());
         let (scripts, last, ucc) = (scripts.canonicalize().unwrap(), media + 59, house.port(90));
         let config = format!(
             "[line]\nscripts = {scripts:?}\nucc_trunk = \"centre\"\n\
@@ -168,14 +169,19 @@ impl House {
 
     /// The live board, as a supervisor's page reads it.
     pub(crate) fn board(&self) -> Value {
+        let body = self.page("/api/v1/board");
+        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"))
+    }
+
+    /// What is served under a path.
+    pub(crate) fn page(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port(61))).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let ask = "GET /api/v1/board HTTP/1.1\r\nHost: line\r\nConnection: close\r\nAuthorization: Bearer";
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: line\r\nConnection: close\r\nAuthorization: Bearer");
         write!(stream, "{ask} {TOKEN}\r\n\r\n").unwrap();
         let mut said = String::new();
         stream.read_to_string(&mut said).unwrap();
-        let (_, body) = said.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {said}"))
+        said.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
     /// Waits for something to be on the board.

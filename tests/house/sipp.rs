@@ -45,6 +45,11 @@ impl Sipp {
         Sipp::run(house, "centre", scenario, "127.0.0.3", house.port(90), &[])
     }
 
+    /// The same where a second trunk leads to.
+    pub(crate) fn backup(house: &House, scenario: &str) -> Sipp {
+        Sipp::run(house, "backup", scenario, "127.0.0.4", house.port(92), &[])
+    }
+
     fn run(house: &House, name: &str, scenario: &str, address: &str, port: u16, more: &[&str]) -> Sipp {
         let media = port + 2;
         let ear = Ear::at(address, media + BESIDE);
@@ -73,7 +78,7 @@ impl Sipp {
     }
 }
 
-fn action(what: &str) -> String {
+pub(crate) fn action(what: &str) -> String {
     format!("<nop><action><exec {what}/></action></nop>")
 }
 
