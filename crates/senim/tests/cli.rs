@@ -432,3 +432,26 @@ fn the_shipped_configurations_are_well() {
         );
     }
 }
+
+/// FEATURES T19: without a running line; the line's own stories are in `sim/tests/again.rs`.
+#[test]
+fn a_caller_is_blocked_listed_and_lifted_under_a_name() {
+    let line = Line::new();
+    let add = "block add 87012345678 --for 24h --reason threats~by~phone --author oleg";
+    assert_eq!(line.ok(add), "+7 *** *** 56 78 is blocked; the urgent key still leads to a human\n");
+    let listed = line.ok("block list");
+    assert!(listed.contains("+7 *** *** 56 78") && listed.contains("oleg"), "{listed}");
+    assert!(listed.contains("threats by phone") && !listed.contains("2345678"), "{listed}");
+    let json: serde_json::Value = serde_json::from_str(&line.ok("block list --json")).unwrap();
+    assert_eq!(json[0]["number"], "+77012345678");
+    assert!(line.refused("block add 87012345678 --for 24h --reason x").contains("--author"));
+    assert!(line.refused("block add 87012345678 --for soon --reason x --author o").contains("24h, 30d, 5y"));
+    assert!(line.refused("block add 87012345678 --for 6y --reason x --author o").contains("5 years"));
+    assert!(line.refused("block add somebody --for 1h --reason x --author o").contains("+77012345678"));
+    assert!(line.refused("block lift +77010000000 --author anna").contains("not blocked"));
+    assert_eq!(
+        line.ok("block lift +7-701-234-56-78 --author anna"),
+        "+7 *** *** 56 78 is no longer blocked\n"
+    );
+    assert!(!line.ok("block list").contains("oleg"));
+}

@@ -328,3 +328,25 @@ fn every_change_that_could_leave_111_unanswered_is_refused() {
     let measuring = "[line]\nmeasuring = true\n";
     assert_eq!(unanswered(measuring, FOR_CALLERS), "", "a measuring line need not");
 }
+
+#[test]
+fn forwards_go_by_the_named_trunk_or_by_those_that_say_so_or_by_the_first_with_a_uri() {
+    let w = World::new();
+    let trunks = |forwards: &str| {
+        format!(
+            "[[trunk]]\nname = \"in\"\nsources = [\"192.0.2.1\"]\n[[trunk]]\nname = \"a\"\nuri = \"sip:192.0.2.2\"\n\
+             [[trunk]]\nname = \"b\"\nuri = \"sip:192.0.2.3\"\n{forwards}"
+        )
+    };
+    assert_eq!(w.plan(&trunks(""), &[]).ucc_trunk.as_deref(), Some("a"));
+    assert_eq!(w.plan(&trunks("forwards = true\n"), &[]).ucc_trunk.as_deref(), Some(""));
+    let named = w.plan(&trunks("forwards = true\n"), &["line.ucc_trunk=b"]);
+    assert_eq!(named.ucc_trunk.as_deref(), Some("b"));
+    let deaf = "[[trunk]]\nname = \"in\"\nsources = [\"192.0.2.1\"]\nforwards = true\n";
+    assert_eq!(
+        w.faults(deaf),
+        "senim.toml:4: a trunk without uri carries no call out; write uri, or forwards = false\n"
+    );
+    assert!(w.faults("[line]\nflood_calls = 101\n").starts_with("senim.toml:2: so many calls cannot"));
+    assert_eq!(w.plan("[line]\nflood_calls = 100\n", &[]).config.line.flood_calls, 100);
+}
