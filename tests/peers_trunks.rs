@@ -95,7 +95,10 @@ fn a_dead_trunk_is_passed_over_within_one_ring_and_the_caller_is_heard_at_the_se
 /// An INVITE by hand, and the statuses and the text of what comes back until a final one or silence.
 fn knock(house: &House, from: &UdpSocket, name: &str) -> (Vec<u16>, String) {
     let at = from.local_addr().unwrap();
-    let sdp = format!("v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n", at.ip());
+    let sdp = format!(
+        "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n",
+        at.ip()
+    );
     let invite = format!(
         "INVITE sip:111@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{name}\r\nMax-Forwards: 70\r\n\
          From: <sip:+77010000001@{at}>;tag={name}\r\nTo: <sip:111@127.0.0.1>\r\nCall-ID: {name}\r\nCSeq: 1 INVITE\r\n\
@@ -140,7 +143,10 @@ fn calls_beyond_a_trunks_limit_get_503_with_retry_after_and_are_counted() {
     assert!(page.contains("senim_trunk_refused_total{trunk=\"small\"} 2"), "{page}");
     assert!(page.contains("senim_trunk_calls{trunk=\"small\"} 1"), "{page}");
     let facts = house.page("/api/v1/facts?from=1&limit=100");
-    assert!(facts.contains("more calls at once than it may") && facts.contains("\"trunk\":\"small\""), "{facts}");
+    assert!(
+        facts.contains("more calls at once than it may") && facts.contains("\"trunk\":\"small\""),
+        "{facts}"
+    );
 }
 
 /// FEATURES T6: no call begins, nothing rings, and no file of a call is left.
@@ -154,4 +160,17 @@ fn an_address_that_is_no_trunks_brings_no_call() {
     let board = house.board();
     assert_eq!((&board["totals"]["arrived"], &board["in_script"]), (&0.into(), &0.into()), "{board}");
     assert!(!house.page("/api/v1/facts?from=1&limit=100").contains("\"arrived\""));
+}
+
+/// FEATURES T19, T18: a blocked caller in danger presses 0, beside a running line.
+#[test]
+fn a_blocked_callers_urgent_key_leads_to_the_front_of_the_queue() {
+    let house = House::open("");
+    house.command("block add 87017654321 --for 24h --reason threats --author oleg", "");
+    let _caller = Sipp::call(&house, "111", "0", 1_000.0, "u1");
+    let board = house.see("the caller waits", |b| b["waiting"].as_array().is_some_and(|w| w.len() == 1));
+    assert_eq!(board["waiting"][0]["priority"], 0, "{board}");
+    let told = house.command("calls call-1", "");
+    assert!(told.contains("the caller is blocked and hears so") && told.contains("script blocked"), "{told}");
+    assert!(!told.contains("7654321"), "{told}");
 }
