@@ -37,10 +37,10 @@ pub struct CallerIdentity {
     pub anonymous: bool,
     /// Somebody else was called first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diverted: Option<Diverted>,
+    pub diverted: Option<Box<Diverted>>,
     /// What networks claim of who he is; nobody has verified it (FEATURES T17).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claimed: Option<Claims>,
+    pub claimed: Option<Box<Claims>>,
 }
 
 /// How a call came to the line although somebody else was called.

@@ -15,10 +15,10 @@ pub(crate) fn of_trunk(request: &Message, plan: &NumberPlan, keep_restricted: bo
     let anonymous = caller.withheld;
     let forget = anonymous && !keep_restricted;
     let number = number_of(&caller, plan);
-    let claimed = Claims::of(request).map(|c| compared(c, number.as_ref(), plan, forget));
+    let claimed = Claims::of(request).map(|c| Box::new(compared(c, number.as_ref(), plan, forget)));
     let diverted = Diversions::of(request)
         .filter(|d| keep_restricted || !(anonymous || d.withheld))
-        .map(|d| diverted(d, plan));
+        .map(|d| Box::new(diverted(d, plan)));
     if forget {
         let original = Redacted::new("anonymous".into());
         return CallerIdentity { number: None, original, anonymous, diverted, claimed };
