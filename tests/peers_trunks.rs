@@ -109,7 +109,7 @@ fn knock(house: &House, from: &UdpSocket, name: &str) -> (Vec<u16>, String) {
     let (mut statuses, mut all, mut buffer) = (Vec::new(), String::new(), [0; 8_192]);
     while let Ok((n, _)) = from.recv_from(&mut buffer) {
         let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
-        let status = text.split(' ').nth(1).and_then(|s| s.parse().ok());
+        let status: Option<u16> = text.split(' ').nth(1).and_then(|s| s.parse().ok());
         if text.starts_with("SIP/2.0") && text.contains(&format!("Call-ID: {name}\r\n")) {
             statuses.extend(status);
             all.push_str(&text);
