@@ -28,7 +28,8 @@ const ROUTES_MAX: usize = 32;
 const CSEQ_FIRST: u32 = 1;
 
 impl Dialog {
-    /// Before the INVITE of ours is sent (RFC 3261 section 8.1.1).
+    /// Before the INVITE of ours is sent (RFC 3261 section 8.1.1). What stands behind the `?` of a URI is left out: it
+    /// may not stand in a Request-URI, and a Route of somebody's choosing is not to be honoured (section 19.1.5).
     pub(crate) fn outgoing(call_id: String, local_tag: String, from: &str, to: &str, uri: &str) -> Dialog {
         Dialog {
             local: format!("{from};tag={local_tag}"),
@@ -38,12 +39,13 @@ impl Dialog {
             remote_tag: None,
             local_cseq: CSEQ_FIRST,
             remote_cseq: None,
-            target: uri.to_owned(),
+            target: without_headers(uri),
             routes: Vec::new(),
         }
     }
 
     /// From the peer's INVITE (RFC 3261 section 12.1.1). `None` when it lacks what a dialog needs: Contact, Call-ID.
+    /// A caller of RFC 2543 make, told by its branch, need not have a Contact: it is called back at its From.
     pub(crate) fn incoming(invite: &Message, local_tag: String) -> Option<Dialog> {
         let to = invite.header("To")?;
         let mut dialog = Dialog {
@@ -54,7 +56,7 @@ impl Dialog {
             remote_tag: Some(invite.from().ok()?.tag().unwrap_or_default().to_owned()),
             local_cseq: CSEQ_FIRST,
             remote_cseq: Some(invite.cseq().ok()?.0),
-            target: contact_of(invite)?,
+            target: contact_of(invite).or_else(|| from_of_old(invite))?,
             routes: Vec::new(),
         };
         dialog.routes = record_routes(invite);
@@ -131,6 +133,13 @@ impl Dialog {
     }
 }
 
+fn without_headers(uri: &str) -> String {
+    match Uri::parse(uri) {
+        Ok(mut read) if read.headers.take().is_some() => read.to_string(),
+        _ => uri.to_owned(),
+    }
+}
+
 fn record_routes(message: &Message) -> Vec<String> {
     let routes: Vec<String> = message.values("Record-Route").into_iter().map(str::to_owned).collect();
     if routes.len() > ROUTES_MAX { Vec::new() } else { routes }
@@ -140,6 +149,14 @@ fn record_routes(message: &Message) -> Vec<String> {
 fn contact_of(message: &Message) -> Option<String> {
     let mut uri = message.contact().ok()?.first()?.uri.clone();
     // RFC 3261 section 19.1.5: headers of a URI are not for a Request-URI.
+    uri.headers = None;
+    Some(uri.to_string())
+}
+
+/// The From of a request that was made before RFC 3261, which had Contact mandatory only later (RFC 4475 3.4.1).
+fn from_of_old(message: &Message) -> Option<String> {
+    let old = message.top_via().is_ok_and(|via| !via.is_rfc3261()) && message.header("Contact").is_none();
+    let mut uri = message.from().ok().filter(|_| old)?.uri;
     uri.headers = None;
     Some(uri.to_string())
 }
@@ -186,6 +203,13 @@ mod tests {
         assert_eq!(routes, ["<sip:p2;lr>", "<sip:p1;lr>"]);
         assert_eq!(message.header("From"), Some("<sip:111@192.0.2.1>;tag=ours"));
         assert_eq!(message.header("To"), Some("\"A\" <sip:a@example.com>;tag=theirs"));
+    }
+
+    #[test]
+    fn what_a_contact_hides_behind_its_question_mark_is_not_taken_over() {
+        let uri = "sip:a?b@desk?Route=%3Csip:evil%3E&Subject=x";
+        let dialog = Dialog::outgoing("c".into(), "ours".into(), "<sip:l@x>", "<sip:a@y>", uri);
+        assert_eq!(dialog.request_uri(), "sip:a?b@desk");
     }
 
     #[test]

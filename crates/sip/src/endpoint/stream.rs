@@ -54,7 +54,10 @@ impl Endpoint {
                     result = result.and(fault);
                 }
                 Ok(Frame::Ping) => self.transmit(flow, b"\r\n".to_vec()),
-                Err(_) => {
+                Err(fault) => {
+                    if let Some(head) = self.streams.get_mut(&flow).and_then(|s| s.framer.take_head()) {
+                        self.unframed(flow, &head, fault);
+                    }
                     self.cut(flow);
                     return Err(Fault::Framing);
                 }

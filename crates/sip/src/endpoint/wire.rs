@@ -60,7 +60,15 @@ pub(super) fn sdp_of(message: &Message) -> Option<Vec<u8>> {
     message.body_of(SDP).filter(|body| !body.is_empty()).map(<[u8]>::to_vec)
 }
 
-/// Whether the body, if any, is SDP.
+/// Whether the body, if any, is SDP, or one that its sender lets us pass over (RFC 3261 section 20.11).
 pub(super) fn is_sdp(message: &Message) -> bool {
-    message.body().is_empty() || message.body_of(SDP).is_some()
+    let optional = |disposition: &str| {
+        let mut params = disposition.split(';').skip(1).filter_map(|p| p.split_once('='));
+        params.any(|(n, v)| {
+            n.trim().eq_ignore_ascii_case("handling") && v.trim().eq_ignore_ascii_case("optional")
+        })
+    };
+    message.body().is_empty()
+        || message.body_of(SDP).is_some()
+        || message.header("Content-Disposition").is_some_and(optional)
 }

@@ -50,15 +50,19 @@ impl ParseFault {
         ParseFault { kind, partial: None }
     }
 
-    /// The response to give: 400, 416, 505 or 513. `None`: drop in silence, for it is a response, an ACK, or has no
-    /// Via that tells where to answer (RFC 3261 sections 8.2.1, 16.3, 17.2.1; RFC 4475).
+    /// The response to give: 400, 416, 501, 505 or 513. `None`: drop in silence, for it is a response, an ACK, or has
+    /// no Via to be sent back (RFC 3261 sections 8.2.1, 16.3, 17.2.1). A Via that is there and does not read goes back
+    /// as it stood, to where the request came from (RFC 4475 sections 3.1.2.1, 3.1.2.16).
     pub fn status(&self) -> Option<u16> {
         let partial = self.partial.as_ref()?;
-        if partial.method().is_none_or(|method| *method == Method::Ack) || partial.top_via().is_err() {
+        let method = partial.method().filter(|method| **method != Method::Ack)?;
+        if partial.header("Via").is_none_or(str::is_empty) {
             return None;
         }
         Some(match self.kind {
             Malformed::Version => 505,
+            // RFC 4475 section 3.1.2.18: that the method is unknown says more than that it stands only once.
+            Malformed::MethodMismatch if matches!(method, Method::Other(_)) => 501,
             Malformed::Scheme => 416,
             Malformed::TooLarge | Malformed::TooManyHeaders => 513,
             _ => 400,

@@ -3,7 +3,7 @@
 use super::text::{self, Bad, Params};
 use core::fmt;
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What stands before the first colon.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -165,7 +165,15 @@ pub(crate) fn host_of(ip: IpAddr) -> String {
 
 /// A host as an address. Brackets around IPv6 may be missing: a Via's `received` often lacks them (RFC 5118 4.5).
 pub(crate) fn ip_of(host: &str) -> Option<IpAddr> {
-    host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host).parse().ok()
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    host.parse().ok().or_else(|| three_colons(host))
+}
+
+/// The grammar of RFC 3261 makes one colon too many before an IPv4 tail, which RFC 5118 section 4.10 wants borne.
+fn three_colons(host: &str) -> Option<IpAddr> {
+    let (head, tail) = host.split_once(":::")?;
+    let tail: Ipv4Addr = tail.parse().ok()?;
+    format!("{head}::{tail}").parse().ok()
 }
 
 /// Reads `host` or `host:port`, white space around the colon allowed as in a Via (RFC 3261 section 20.42).
@@ -333,12 +341,19 @@ mod tests {
             Some("+7(701)234-56-78")
         );
         assert_eq!(Uri::parse("sip:[2001:db8::10]:5070").unwrap().ip(), "2001:db8::10".parse().ok());
+        assert_eq!(
+            Uri::parse("sip:u@[2001:db8:::192.0.2.1]").unwrap().ip(),
+            "2001:db8::192.0.2.1".parse().ok()
+        );
         assert_eq!(Uri::parse("isbn:2983792873").unwrap().scheme, Scheme::Other("isbn".into()));
         for bad in [
             "",
             "sip:",
             "sip:@h",
             "sip:2001:db8::10",
+            "sip:[2001:db8:::1]",
+            "sip:[2001:::db8:::192.0.2.1]",
+            "sip:[::2001:::192.0.2.1]",
             "sip:h:",
             "sip:h:65536",
             "sip:a@b@c",
