@@ -134,10 +134,8 @@ impl Dialog {
 }
 
 fn without_headers(uri: &str) -> String {
-    match Uri::parse(uri) {
-        Ok(mut read) if read.headers.take().is_some() => read.to_string(),
-        _ => uri.to_owned(),
-    }
+    let Ok(mut read) = Uri::parse(uri) else { return uri.to_owned() };
+    if read.headers.take().is_some() { read.to_string() } else { uri.to_owned() }
 }
 
 fn record_routes(message: &Message) -> Vec<String> {
