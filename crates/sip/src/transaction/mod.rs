@@ -3,6 +3,8 @@
 //!
 //! The store is generic over its user `U`, a small value that says whose transaction it is.
 
+#[cfg(test)]
+mod cells;
 mod client;
 mod client_invite;
 mod hop;
