@@ -123,6 +123,7 @@ impl Phone {
             trunks: vec![TrunkSource { name: "line".into(), sources: vec![IpNet { addr: line, prefix }] }],
             digest: Vec::new(),
             accept_users: false,
+            session_timer: senim_sip::SessionTimer::default(),
         };
         let endpoint = Endpoint::new(settings, entropy.fork());
         let registration = config.password.clone().map(|password| {

@@ -167,6 +167,7 @@ impl LineConfig {
             ],
             digest: Vec::new(),
             accept_users: true,
+            session_timer: senim_sip::SessionTimer::default(),
         }
     }
 }

@@ -19,7 +19,8 @@ mod transaction;
 pub use digest::{Algorithm, Credentials, Secrets};
 pub use endpoint::{
     Counts, Ending, Endpoint, Event, Fault, Input, Invitation, Origin, Outgoing, Output, Reason, Referral,
-    Refusal, Rejection, Replaced, RequestId, SESSIONS_MAX, STREAMS_MAX, SessionId, Settings, TrunkSource,
+    Refusal, Rejection, Replaced, RequestId, SESSIONS_MAX, STREAMS_MAX, SessionId, SessionTimer, Settings,
+    TrunkSource,
 };
 pub use flow::{Flow, IpNet, Transport};
 pub use framer::{Frame, Framer, FramingFault};

@@ -15,7 +15,9 @@ fn a_call_rings_is_answered_and_ends_by_either_side() {
             let a = p.call(from);
             let b = p.invited(from.other());
             p.at(from.other(), |e, now| e.ring(b, 180, None, now));
-            let Event::Ringing { status: 180, sdp: None, .. } = p.until(from, "Ringing") else { panic!() };
+            let Event::Ringing { status: 180, sdp: None, fork: 0, .. } = p.until(from, "Ringing") else {
+                panic!()
+            };
             p.at(from.other(), |e, now| e.accept(b, ANSWER, now));
             let Event::Answered { sdp, .. } = p.until(from, "Answered") else { panic!() };
             assert_eq!(sdp.as_deref(), Some(ANSWER.as_bytes()));
@@ -207,13 +209,16 @@ fn a_call_without_an_offer_gets_ours_and_answers_in_the_ack() {
     let mut p = Pair::new(12);
     let mut outgoing = p.outgoing(Phone);
     outgoing.sdp = None;
-    p.call_with(Phone, outgoing);
+    let a = p.call_with(Phone, outgoing);
     let Event::Incoming(invitation) = p.until(Line, "Incoming") else { panic!() };
     assert_eq!(invitation.offer, None);
     p.at(Line, |e, now| e.accept(invitation.session, OFFER, now));
     let Event::Answered { sdp: Some(_), .. } = p.until(Phone, "Answered") else { panic!() };
-    // Our own side as a phone answers no late offer; the ACK comes empty.
-    let Event::Confirmed { sdp: None, .. } = p.until(Line, "Confirmed") else { panic!() };
+    p.run(Duration::from_secs(1));
+    assert_eq!(p.seen("ACK"), 0);
+    p.at(Phone, |e, now| e.answer_late(a, Some(ANSWER.into()), now));
+    let Event::Confirmed { sdp, .. } = p.until(Line, "Confirmed") else { panic!() };
+    assert_eq!(sdp.as_deref(), Some(ANSWER.as_bytes()));
     p.at(Line, |e, now| e.hang_up(invitation.session, None, now));
     p.at_rest();
 }

@@ -5,7 +5,7 @@
 mod pair;
 
 use core::time::Duration;
-use pair::{ANSWER, Faults, Line, OFFER, Pair, Phone, Who};
+use pair::{ANSWER, Faults, Line, OTHER, Pair, Phone, Who};
 use senim_base::Instant;
 use senim_sip::{Event, SessionId};
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ impl World {
             Plan::Ring => e.ring(session, 180, None, now),
             Plan::Accept => e.accept(session, ANSWER, now),
             Plan::Reject => e.reject(session, 486, Vec::new(), now),
-            Plan::Reoffer => e.reoffer(session, OFFER, now),
+            Plan::Reoffer => e.reoffer(session, OTHER, now),
             Plan::Leave => e.hang_up(session, None, now),
         });
     }

@@ -4,7 +4,7 @@
 mod pair;
 
 use core::time::Duration;
-use pair::{ANSWER, Line, OFFER, Pair, Phone};
+use pair::{ANSWER, Line, OTHER, Pair, Phone};
 use senim_sip::{Ending, Event};
 
 /// FEATURES T13.
@@ -33,7 +33,7 @@ fn either_side_may_change_the_media_and_is_answered() {
 fn a_refused_change_leaves_the_call_standing() {
     let mut p = Pair::new(2);
     let (a, b) = p.talk(Phone);
-    p.at(Phone, |e, now| e.reoffer(a, OFFER, now));
+    p.at(Phone, |e, now| e.reoffer(a, OTHER, now));
     p.until(Line, "Reoffered");
     p.at(Line, |e, now| e.answer_reoffer(b, Err(488), now));
     let Event::ReofferRejected { status: 488, .. } = p.until(Phone, "ReofferRejected") else { panic!() };
@@ -97,7 +97,7 @@ fn an_offer_made_before_the_ack_waits_for_it() {
     let b = p.invited(Line);
     p.at(Line, |e, now| {
         e.accept(b, ANSWER, now);
-        e.reoffer(b, OFFER, now);
+        e.reoffer(b, OTHER, now);
     });
     assert_eq!(p.seen("> INVITE"), 0);
     p.until(Phone, "Reoffered");
@@ -113,7 +113,7 @@ fn a_goodbye_during_a_change_leaves_nothing_behind() {
         for leaver in [Line, Phone] {
             let mut p = Pair::new(6);
             let (a, b) = p.talk(Phone);
-            p.at(Phone, |e, now| e.reoffer(a, OFFER, now));
+            p.at(Phone, |e, now| e.reoffer(a, OTHER, now));
             p.until(Line, "Reoffered");
             if answered {
                 p.at(Line, |e, now| e.answer_reoffer(b, Ok(ANSWER.into()), now));
@@ -133,7 +133,7 @@ fn a_peer_that_forgot_the_call_ends_it() {
     let (_, b) = p.talk(Phone);
     // The phone was restarted.
     p.phone = Pair::new(70).phone;
-    p.at(Line, |e, now| e.reoffer(b, OFFER, now));
+    p.at(Line, |e, now| e.reoffer(b, OTHER, now));
     let Event::Ended { ending: Ending::Timeout, .. } = p.until(Line, "Ended") else { panic!() };
     p.at_rest();
 }
@@ -142,7 +142,7 @@ fn a_peer_that_forgot_the_call_ends_it() {
 fn an_update_without_an_offer_is_answered_and_one_with_an_offer_is_told() {
     let mut p = Pair::new(8);
     let (_, b) = p.talk(Phone);
-    for (cseq, body) in [(90, ""), (91, OFFER)] {
+    for (cseq, body) in [(90, ""), (91, OTHER)] {
         let update = in_dialog(&mut p, "UPDATE", cseq, body);
         p.forge(Phone, update.as_bytes());
         p.run(Duration::from_millis(20));

@@ -103,5 +103,6 @@ pub fn sip(plan: &Plan, local: &[(Transport, SocketAddr)]) -> senim_sip::Setting
         trunks,
         digest: plan.digest.clone(),
         accept_users: true,
+        session_timer: senim_sip::SessionTimer::default(),
     }
 }

@@ -36,6 +36,7 @@ impl Endpoint {
     pub(super) fn bye(&mut self, id: SessionId, reason: Option<&str>, now: Instant) {
         self.drop_pending(id, now);
         self.end_referral(id, now);
+        self.settle_debt(id);
         self.stop_clocks(id);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.state = State::Leaving;

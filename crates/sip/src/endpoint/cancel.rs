@@ -15,6 +15,13 @@ impl Endpoint {
             self.refuse(flow, request, 481, &[]);
             return;
         };
+        if let User::Incoming(id) | User::Reoffered(id) = user
+            && self.sessions.contains_key(&id)
+            && !self.may_be_of_peer(id, flow)
+        {
+            self.refuse(flow, request, 481, &[]);
+            return;
+        }
         self.answer(flow, request, 200, &[], now);
         match user {
             User::Incoming(id) => self.caller_gave_up(id, now),

@@ -17,6 +17,12 @@ pub(super) enum Task {
     Report(u32),
     /// Our own REFER.
     Refer,
+    /// Acknowledges a reliable provisional answer.
+    Prack,
+    /// Offers other media before the call is answered.
+    Update,
+    /// Refreshes the session.
+    Refresh,
 }
 
 impl Task {
@@ -24,6 +30,8 @@ impl Task {
         match self {
             Task::Report(_) => Method::Notify,
             Task::Refer => Method::Refer,
+            Task::Prack => Method::Prack,
+            Task::Update | Task::Refresh => Method::Update,
         }
     }
 }
@@ -34,17 +42,25 @@ pub(super) struct Errand {
     pub(super) task: Task,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<(&'static str, String)>,
+    /// The peer's tag, when its early dialog is meant.
+    pub(super) tag: Option<String>,
     /// The answer to a challenge: it is given once.
     pub(super) authorization: Option<(String, String)>,
 }
 
 impl Errand {
     pub(super) fn new(task: Task, headers: Vec<(&'static str, String)>) -> Errand {
-        Errand { task, headers, body: None, authorization: None }
+        Errand { task, headers, body: None, tag: None, authorization: None }
     }
 
     pub(super) fn with_body(mut self, kind: &'static str, body: String) -> Errand {
         self.body = Some((kind, body));
+        self
+    }
+
+    /// The same within the early dialog of that tag of the peer.
+    pub(super) fn within(mut self, tag: String) -> Errand {
+        self.tag = Some(tag);
         self
     }
 }
@@ -64,8 +80,13 @@ impl Endpoint {
         let (via, contact) = (self.via(flow, &branch), self.settings.contact(flow));
         let session = self.sessions.get_mut(&id)?;
         let method = errand.task.method();
-        let cseq = session.dialog.next_cseq();
-        let mut builder = session.dialog.request(&method, cseq, &via).header("Contact", &contact);
+        let dialog = session.dialog_of(errand.tag.as_deref())?;
+        let cseq = dialog.next_cseq();
+        let mut builder = dialog.request(&method, cseq, &via);
+        // RFC 3262 section 8: PRACK has none.
+        if method != Method::Prack {
+            builder = builder.header("Contact", &contact);
+        }
         for (name, value) in &errand.headers {
             builder = builder.header(name, value);
         }
@@ -97,7 +118,9 @@ impl Endpoint {
         let status = response.status().unwrap_or_default();
         let Some(mut errand) = self.take_errand(id, number) else { return };
         if errand.authorization.is_none() {
-            errand.authorization = self.credentials_for(id, response, &errand.task.method());
+            let dialog = self.sessions.get_mut(&id).and_then(|s| s.dialog_of(errand.tag.as_deref()));
+            let uri = dialog.map(|d| d.request_uri().to_owned()).unwrap_or_default();
+            errand.authorization = self.credentials_for(id, response, &errand.task.method(), &uri);
             if errand.authorization.is_some() {
                 self.send_errand(id, errand, now);
                 return;
@@ -127,6 +150,10 @@ impl Endpoint {
         match task {
             Task::Report(cseq) => self.reported(id, cseq, status, now),
             Task::Refer => self.refer_answered(id, status, response),
+            Task::Update => self.update_answered(id, status, response, now),
+            Task::Refresh => self.refreshed(id, status, response, now),
+            // Who did not take it ends the call by himself (RFC 3262 section 3).
+            Task::Prack => {}
         }
     }
 }

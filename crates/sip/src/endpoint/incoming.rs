@@ -1,7 +1,8 @@
 //! A call to us: INVITE in, 18x, 200 or a refusal out, ACK in (RFC 3261 section 13.3).
 
 use super::respond::RETRY_AFTER;
-use super::session::{Clock, Peer, State, Unacknowledged};
+use super::session::{Clock, Peer, Reoffer, State, Unacknowledged};
+use super::session_timer::Grant;
 use super::{Due, Ending, Endpoint, Event, Invitation, Origin, SESSIONS_MAX, SessionId, User, wire};
 use crate::Flow;
 use crate::dialog::Dialog;
@@ -30,6 +31,10 @@ impl Endpoint {
             Ok(named) => named,
             Err((status, headers)) => return self.answer(flow, request, status, headers, now),
         };
+        if let Err(min_s) = self.settings.session_timer.grant(request) {
+            let min_s = min_s.to_string();
+            return self.answer(flow, request, 422, &[("Min-SE", &min_s)], now);
+        }
         let tag = self.entropy.token(16);
         let Some(dialog) = Dialog::incoming(request, tag) else {
             self.answer(flow, request, 400, &[("Warning", "399 senim \"Contact is missing\"")], now);
@@ -44,6 +49,9 @@ impl Endpoint {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.invite = Some(tx);
             session.request = Some(Box::new(request.clone()));
+            session.invite_cseq = request.cseq().ok().map(|(number, _)| number);
+            session.theirs = wire::sdp_of(request);
+            session.learn(request);
         }
         self.trust(flow);
         let dialled = dialled(request);
@@ -53,40 +61,68 @@ impl Endpoint {
         self.tell(Event::Incoming(Box::new(invitation)));
     }
 
-    /// Says 180 or 183 to the caller. Ignored unless the call waits for an answer, and for a status that is not
-    /// 101 to 199.
+    /// Says 180 or 183 to the caller: reliably if he requires it, or if he can and there is SDP (RFC 3262). Ignored
+    /// unless the call waits for an answer, and for a status that is not 101 to 199.
     #[allow(clippy::needless_pass_by_value)] // Callers build the text for us.
     pub fn ring(&mut self, session: SessionId, status: u16, sdp: Option<String>, now: Instant) {
         if !(101..200).contains(&status) {
             return;
         }
-        let Some((tx, bytes)) = self.say(session, status, &[], sdp.as_deref()) else { return };
-        if let Some(s) = self.sessions.get_mut(&session) {
-            s.ringing = Some((status, bytes.clone()));
+        if self.sessions.get(&session).is_none_or(|s| s.state != State::Incoming || s.held.is_some()) {
+            return;
         }
-        self.transactions.answer(tx, status, bytes, now);
+        if self.is_reliable(session, status, sdp.is_some()) {
+            self.ring_reliably(session, status, sdp, now);
+        } else {
+            let Some((tx, bytes)) = self.say(session, status, &[], sdp.as_deref()) else { return };
+            if let Some(s) = self.sessions.get_mut(&session) {
+                s.ringing = Some((status, Some(bytes.clone())));
+            }
+            self.transactions.answer(tx, status, bytes, now);
+        }
         self.timers.set(Due::Session(session, Clock::KeepRinging), now + KEEP_RINGING);
     }
 
     pub(super) fn keep_ringing(&mut self, id: SessionId, now: Instant) {
         let Some(session) = self.sessions.get(&id).filter(|s| s.state == State::Incoming) else { return };
         let (Some(tx), Some((status, bytes))) = (session.invite, session.ringing.clone()) else { return };
+        let Some(bytes) = bytes else { return self.ring(id, status, None, now) };
         self.transactions.answer(tx, status, bytes, now);
         self.timers.set(Due::Session(id, Clock::KeepRinging), now + KEEP_RINGING);
     }
 
     /// Answers the call. The 200 is repeated until its ACK comes ([`Event::Confirmed`]); after 64·T1 without one the
-    /// session ends. Ignored unless the call waits for an answer.
+    /// session ends. It waits for the PRACK of a reliable 18x with SDP; what that SDP said is not said again, and
+    /// changed after the ACK if it is another now. Ignored unless the call waits for an answer.
     pub fn accept(&mut self, session: SessionId, sdp: impl AsRef<str>, now: Instant) {
-        let headers = [("Allow", wire::ALLOW), ("Supported", wire::SUPPORTED)];
-        let Some((tx, bytes)) = self.say(session, 200, &headers, Some(sdp.as_ref())) else { return };
-        self.timers.cancel(Due::Session(session, Clock::KeepRinging));
+        let sdp = sdp.as_ref();
+        let Some(s) = self.sessions.get_mut(&session).filter(|s| s.state == State::Incoming) else { return };
+        if s.reliable.as_ref().is_some_and(|reliable| reliable.sdp) || s.pending.is_some() {
+            s.held = Some(sdp.to_owned());
+            return;
+        }
+        let (early, changed) = (s.early_sdp.is_some(), s.ours.as_deref() != Some(sdp));
+        let grant = s.request.as_deref().and_then(|r| self.settings.session_timer.grant(r).ok()).flatten();
+        let timer = Grant::headers(grant);
+        let mut headers = vec![("Allow", wire::ALLOW), ("Supported", wire::SUPPORTED), ("Accept", wire::SDP)];
+        headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
+        let Some((tx, bytes)) = self.say(session, 200, &headers, (!early).then_some(sdp)) else { return };
+        for clock in [Clock::KeepRinging, Clock::RepeatRing, Clock::PrackLate] {
+            self.timers.cancel(Due::Session(session, clock));
+        }
         let Some(s) = self.sessions.get_mut(&session) else { return };
         s.state = State::Accepted;
         s.ringing = None;
+        s.ring_next = None;
+        if !early {
+            s.ours = Some(sdp.to_owned());
+        } else if changed && s.reoffer.is_none() {
+            s.reoffer = Some(Reoffer::Wanted { sdp: sdp.to_owned(), tries: 0 });
+        }
         let Some(request) = s.request.take() else { return };
         let cseq = request.cseq().map_or(0, |(number, _)| number);
-        let offered = wire::sdp_of(&request).is_none();
+        let offered = wire::sdp_of(&request).is_none() && !early;
+        self.timer_granted(session, grant, now);
         self.await_ack(session, Unacknowledged { tx, cseq, bytes, round: 0, offered }, now);
     }
 
@@ -117,7 +153,7 @@ impl Endpoint {
     }
 
     /// Makes a response to the unanswered INVITE of a session.
-    fn say(
+    pub(super) fn say(
         &mut self,
         id: SessionId,
         status: u16,
@@ -156,8 +192,8 @@ impl Endpoint {
     }
 
     /// The ACK of a 2xx. One that fits nothing is dropped: an ACK is never answered.
-    pub(super) fn acknowledged(&mut self, ack: &Message, now: Instant) {
-        let Some(id) = self.session_of(ack) else { return };
+    pub(super) fn acknowledged(&mut self, flow: Flow, ack: &Message, now: Instant) {
+        let Some(id) = self.session_of(ack).filter(|id| self.may_be_of_peer(*id, flow)) else { return };
         let Ok((number, _)) = ack.cseq() else { return };
         let fits = self.sessions.get(&id).and_then(|s| s.ok.as_ref()).is_some_and(|ok| ok.cseq == number);
         if fits {
@@ -173,14 +209,26 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(ok) = session.ok.take() else { return };
         let sdp = sdp.filter(|_| ok.offered);
+        if ok.offered && sdp.is_some() {
+            session.theirs.clone_from(&sdp);
+        }
         if session.state == State::Accepted {
             session.state = State::Confirmed;
+            let sdp = sdp.or_else(|| session.late_answer.take());
+            let unanswered = session.theirs.is_none();
             match session.leaving.take() {
                 Some(reason) => self.bye(id, reason.as_deref(), now),
+                None if unanswered => {
+                    self.tell_end(id, Event::Ended { session: id, ending: Ending::NoAnswer });
+                    self.bye(id, Some(wire::NO_ANSWER), now);
+                }
                 None => self.tell_of(id, Event::Confirmed { session: id, sdp }),
             }
-        } else if ok.offered {
+        } else if ok.offered && sdp.is_some() {
             self.tell_of(id, Event::ReofferAnswered { session: id, sdp });
+        } else if ok.offered {
+            // RFC 3261 section 14.2 leaves it open; a talk that goes on as it was is better than none.
+            self.tell_of(id, Event::ReofferRejected { session: id, status: 488 });
         }
     }
 

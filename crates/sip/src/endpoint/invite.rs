@@ -1,12 +1,18 @@
 //! A call of ours: INVITE out, 18x, 200 or a refusal in, ACK out (RFC 3261 section 13.2).
 
 use super::session::{Clock, FORKS_MAX, Peer, State};
-use super::{Due, Endpoint, Event, Outgoing, Refusal, Rejection, SESSIONS_MAX, SessionId, User, wire};
+use super::{
+    Due, Ending, Endpoint, Event, Outgoing, Refusal, Rejection, SESSIONS_MAX, SessionId, User, wire,
+};
 use crate::Flow;
 use crate::dialog::Dialog;
 use crate::message::{Message, Method, NameAddr, Uri};
 use crate::transaction::{News, Request};
+use core::time::Duration;
 use senim_base::Instant;
+
+/// How long the switch may take to answer the offer of a 2xx: less than its sender waits for the ACK.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 impl Endpoint {
     /// Calls somebody. A 401 or 407 is answered once if there are credentials.
@@ -26,6 +32,7 @@ impl Endpoint {
         let peer = self.peer_at(&outgoing);
         let id = self.add_session(State::Calling, outgoing.flow, dialog, peer);
         if let Some(session) = self.sessions.get_mut(&id) {
+            session.ours.clone_from(&outgoing.sdp);
             session.credentials.clone_from(&outgoing.credentials);
             session.outgoing = Some(Box::new(outgoing));
         }
@@ -52,11 +59,16 @@ impl Endpoint {
         let Some(session) = self.sessions.get(&id) else { return };
         let Some(outgoing) = &session.outgoing else { return };
         let (flow, dialog) = (session.flow, &session.dialog);
+        // Without an offer of ours a reliable 18x would bring one, which nobody could answer in time.
+        let supported = if outgoing.sdp.is_some() { wire::SUPPORTED } else { wire::SUPPORTED_LATE };
         let mut builder = dialog
             .request(&Method::Invite, dialog.cseq(), &self.via(flow, &branch))
             .header("Contact", &self.settings.contact(flow))
             .header("Allow", wire::ALLOW)
-            .header("Supported", wire::SUPPORTED);
+            .header("Supported", supported);
+        for (name, value) in session.timer_headers(self.settings.session_timer) {
+            builder = builder.header(name, &value);
+        }
         for (name, value) in &outgoing.headers {
             builder = builder.header(name, value);
         }
@@ -81,18 +93,19 @@ impl Endpoint {
         let Some(state) = self.sessions.get(&id).map(|s| s.state) else { return };
         let status = response.status().unwrap_or_default();
         match (status, state) {
-            (..200, State::Calling | State::Early) => self.progressed(id, status, response),
+            (..200, State::Calling | State::Early) => self.progressed(id, status, response, now),
             (..200, State::Cancelling) => self.give_up(id, now),
             (200..300, State::Calling | State::Early) => {
                 self.established(id, response);
-                self.acknowledge(id, response);
-                self.tell_of(id, Event::Answered { session: id, sdp: wire::sdp_of(response) });
+                self.timer_answered(id, response, now);
+                let sdp = self.answered(id, response, now);
+                self.tell_of(id, Event::Answered { session: id, sdp });
                 self.try_reoffer(id, now);
             }
             // The 200 crossed our CANCEL (RFC 3261 section 9.1).
             (200..300, State::Cancelling) => {
                 self.established(id, response);
-                self.acknowledge(id, response);
+                self.acknowledge(id, response, None);
                 self.bye(id, None, now);
             }
             (200..300, _) => self.answered_again(id, response, now),
@@ -102,12 +115,57 @@ impl Endpoint {
         }
     }
 
-    fn progressed(&mut self, id: SessionId, status: u16, response: &Message) {
+    fn progressed(&mut self, id: SessionId, status: u16, response: &Message, now: Instant) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.state = State::Early;
+            session.learn(response);
         }
-        if status > 100 {
-            self.tell_of(id, Event::Ringing { session: id, status, sdp: wire::sdp_of(response) });
+        if status == 100 {
+            return;
+        }
+        let Some(fork) = self.early(id, response, now) else { return };
+        // RFC 6228: this phone rings no longer; what another does is not changed by that.
+        if status != 199 {
+            self.tell_of(id, Event::Ringing { session: id, status, sdp: wire::sdp_of(response), fork });
+        }
+        self.try_reoffer(id, now);
+    }
+
+    /// The SDP that a 2xx stands for. It is acknowledged, unless it brings an offer that the switch has to answer.
+    fn answered(&mut self, id: SessionId, response: &Message, now: Instant) -> Option<Vec<u8>> {
+        let session = self.sessions.get_mut(&id)?;
+        let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let early = session.early.iter().find(|early| early.tag == tag).and_then(|early| early.sdp.clone());
+        let sdp = wire::sdp_of(response).or(early);
+        session.theirs.clone_from(&sdp);
+        if session.ours.is_none() && sdp.is_some() {
+            session.owed = Some(Box::new(response.clone()));
+            self.timers.set(Due::Session(id, Clock::AnswerLate), now + ANSWER_MAX);
+        } else {
+            self.acknowledge(id, response, None);
+        }
+        sdp
+    }
+
+    /// Answers the offer that came in [`Event::Answered`] after a call without one of ours: the ACK carries the
+    /// answer. `None` cannot agree: the call is acknowledged and ended. Ignored when no offer waits.
+    #[allow(clippy::needless_pass_by_value)] // Callers build the text for us.
+    pub fn answer_late(&mut self, session: SessionId, sdp: Option<String>, now: Instant) {
+        let Some(s) = self.sessions.get_mut(&session) else { return };
+        let Some(response) = s.owed.take() else { return };
+        s.ours.clone_from(&sdp);
+        self.timers.cancel(Due::Session(session, Clock::AnswerLate));
+        self.acknowledge(session, &response, sdp.as_deref());
+        if sdp.is_none() {
+            self.tell_end(session, Event::Ended { session, ending: Ending::LocalBye });
+            self.bye(session, Some(wire::NO_ANSWER), now);
+        }
+    }
+
+    /// A goodbye comes before the answer: the 2xx is acknowledged all the same.
+    pub(super) fn settle_debt(&mut self, id: SessionId) {
+        if let Some(response) = self.sessions.get_mut(&id).and_then(|s| s.owed.take()) {
+            self.acknowledge(id, &response, None);
         }
     }
 
@@ -116,13 +174,20 @@ impl Endpoint {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.state = State::Confirmed;
             session.outgoing = None;
+            session.learn(response);
+            let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+            if let Some(early) = session.early.iter().find(|early| early.tag == tag) {
+                session.dialog = early.dialog.clone();
+            }
             session.dialog.answered(response);
         }
     }
 
     fn declined(&mut self, id: SessionId, status: u16, response: &Message, now: Instant) {
-        if self.authorize(id, response, &Method::Invite) {
+        let longer = self.sessions.get_mut(&id).is_some_and(|s| s.raise_min_se(response));
+        if longer || self.authorize(id, response, &Method::Invite) {
             if let Some(session) = self.sessions.get_mut(&id) {
+                session.early.clear();
                 session.state = State::Calling;
                 session.dialog.next_cseq();
             }
@@ -140,7 +205,8 @@ impl Endpoint {
         if self.sessions.get(&id).is_none_or(|s| s.authorization.is_some()) {
             return false;
         }
-        let answer = self.credentials_for(id, response, method);
+        let uri = self.sessions.get(&id).map(|s| s.dialog.request_uri().to_owned()).unwrap_or_default();
+        let answer = self.credentials_for(id, response, method, &uri);
         let answered = answer.is_some();
         if let Some(session) = self.sessions.get_mut(&id) {
             session.authorization = answer;
@@ -154,6 +220,7 @@ impl Endpoint {
         id: SessionId,
         response: &Message,
         method: &Method,
+        uri: &str,
     ) -> Option<(String, String)> {
         if !matches!(response.status(), Some(401 | 407)) {
             return None;
@@ -161,7 +228,7 @@ impl Endpoint {
         let cnonce = self.entropy.token(16);
         let session = self.sessions.get(&id)?;
         let credentials = session.credentials.as_ref()?;
-        let answer = credentials.answer(response, method.as_str(), session.dialog.request_uri(), &cnonce)?;
+        let answer = credentials.answer(response, method.as_str(), uri, &cnonce)?;
         Some((answer.0.to_owned(), answer.1))
     }
 
@@ -179,11 +246,12 @@ impl Endpoint {
     }
 
     /// Sends the ACK of a 2xx by the dialog's route and keeps it for copies of the 2xx.
-    pub(super) fn acknowledge(&mut self, id: SessionId, response: &Message) {
+    pub(super) fn acknowledge(&mut self, id: SessionId, response: &Message, sdp: Option<&str>) {
         let branch = self.branch();
         let Ok((cseq, _)) = response.cseq() else { return };
         let Some(session) = self.sessions.get(&id) else { return };
-        let bytes = self.ack(&session.dialog, session.flow, cseq, &branch, session.authorization.as_ref());
+        let authorization = session.authorization.as_ref();
+        let bytes = self.ack(&session.dialog, session.flow, cseq, &branch, authorization, sdp);
         let flow = session.flow;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.keep_ack(cseq, bytes.clone());
@@ -198,10 +266,14 @@ impl Endpoint {
         cseq: u32,
         branch: &str,
         authorization: Option<&(String, String)>,
+        sdp: Option<&str>,
     ) -> Vec<u8> {
         let mut builder = dialog.request(&Method::Ack, cseq, &self.via(flow, branch));
         if let Some((name, value)) = authorization {
             builder = builder.header(name, value);
+        }
+        if let Some(sdp) = sdp {
+            builder = builder.body(wire::SDP, sdp.as_bytes());
         }
         builder.finish()
     }
@@ -226,10 +298,11 @@ impl Endpoint {
         if !known {
             session.forks.push(tag.to_owned());
         }
-        let mut fork = session.dialog.clone();
+        let early = session.early.iter().find(|early| early.tag == tag).map(|early| &early.dialog);
+        let mut fork = early.unwrap_or(&session.dialog).clone();
         fork.answered(response);
         let branch = self.branch();
-        let bytes = self.ack(&fork, flow, cseq, &branch, None);
+        let bytes = self.ack(&fork, flow, cseq, &branch, None, None);
         self.transmit(flow, bytes);
         if !known {
             let branch = self.branch();

@@ -12,6 +12,7 @@ mod incoming;
 mod info;
 mod invite;
 mod options;
+mod prack;
 mod receive;
 mod refer;
 mod register;
@@ -19,13 +20,16 @@ mod reinvite;
 mod replaces;
 mod respond;
 mod session;
+mod session_timer;
 mod stream;
 mod types;
+mod update;
 mod wire;
 mod within;
 
 pub use refer::Referral;
 pub use replaces::Replaced;
+pub use session_timer::SessionTimer;
 pub use stream::STREAMS_MAX;
 pub use types::*;
 
@@ -183,6 +187,9 @@ impl Endpoint {
             let reason = match due {
                 Due::Idle(_) => Reason::IdleStream,
                 Due::Session(_, Clock::RepeatOk | Clock::AckLate) => Reason::Acknowledgement,
+                Due::Session(_, Clock::RepeatRing | Clock::PrackLate) => Reason::Reliability,
+                Due::Session(_, Clock::OfferLate | Clock::AnswerLate) => Reason::Offer,
+                Due::Session(_, Clock::Refresh | Clock::Expired) => Reason::SessionTimer,
                 Due::Session(_, Clock::KeepRinging) => Reason::KeepRinging,
                 Due::Session(_, Clock::CancelGivenUp) => Reason::CancelGivenUp,
                 Due::Session(_, Clock::Glare) => Reason::Glare,
@@ -221,6 +228,12 @@ impl Endpoint {
                 Due::Session(id, Clock::Glare) => self.glare_over(id, now),
                 Due::Session(id, Clock::Referral) => self.referral_late(id, now),
                 Due::Session(id, Clock::ReportsLate) => self.reports_late(id),
+                Due::Session(id, Clock::RepeatRing) => self.repeat_ring(id, now),
+                Due::Session(id, Clock::PrackLate) => self.prack_late(id, now),
+                Due::Session(id, Clock::OfferLate) => self.offer_late(id, now),
+                Due::Session(id, Clock::AnswerLate) => self.answer_late(id, None, now),
+                Due::Session(id, Clock::Refresh) => self.refresh(id, now),
+                Due::Session(id, Clock::Expired) => self.session_expired(id, now),
             }
         }
         self.registrar.expire(now);

@@ -73,7 +73,7 @@ impl Endpoint {
         }
         let Some(method) = request.method() else { return Err(Fault::Garbage) };
         if *method == Method::Ack {
-            self.acknowledged(request, now);
+            self.acknowledged(flow, request, now);
             return Ok(());
         }
         if *method == Method::Cancel {

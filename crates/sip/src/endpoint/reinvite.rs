@@ -1,8 +1,9 @@
-//! Changing the media of a session that stands: re-INVITE both ways, UPDATE from the peer (RFC 3261 section 14,
+//! Changing the media of a session: re-INVITE both ways, UPDATE from the peer (RFC 3261 section 14,
 //! RFC 3311; FEATURES T13). Offers that cross are told apart by 491 and tried again after a drawn pause.
 
 use super::respond::Refused;
-use super::session::{Clock, Pending, Reoffer, State, Unacknowledged};
+use super::session::{Clock, Pending, Reoffer, State, Unacknowledged, Way};
+use super::session_timer::Grant;
 use super::{Due, Ending, Endpoint, Event, SessionId, User, wire};
 use crate::Flow;
 use crate::message::{Message, Method};
@@ -16,16 +17,19 @@ const TRIES_MAX: u32 = 4;
 impl Endpoint {
     /// Offers other media to the peer. Waits while another change is under way; a newer offer replaces one that
     /// waits. Ends with [`Event::ReofferAnswered`] or [`Event::ReofferRejected`], unless the session ends first.
-    /// Ignored unless the session stands or has been accepted by us.
+    /// Ignored unless the session stands or has been accepted by us, or UPDATE can make the offer before that.
     pub fn reoffer(&mut self, session: SessionId, sdp: impl Into<String>, now: Instant) {
         let Some(s) = self.sessions.get_mut(&session).filter(|s| !s.over) else { return };
-        if !matches!(s.state, State::Accepted | State::Confirmed) {
+        if !matches!(s.state, State::Accepted | State::Confirmed)
+            && !(s.takes_update && (s.agreed_early() || s.reoffer.is_some()))
+        {
             return;
         }
         if let Some(Reoffer::Sent { .. }) = s.reoffer {
             s.next_offer = Some(sdp.into());
             return;
         }
+        s.refreshing = false;
         s.reoffer = Some(Reoffer::Wanted { sdp: sdp.into(), tries: 0 });
         self.timers.cancel(Due::Session(session, Clock::Glare));
         self.try_reoffer(session, now);
@@ -34,15 +38,15 @@ impl Endpoint {
     /// Sends the offer that waits, if nothing else is under way.
     pub(super) fn try_reoffer(&mut self, id: SessionId, now: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let idle = session.state == State::Confirmed && session.pending.is_none() && session.ok.is_none();
-        if !idle {
-            return;
-        }
+        let Some(way) = session.way_to_offer() else { return };
         match session.reoffer.take() {
             Some(Reoffer::Wanted { sdp, tries }) => {
                 session.authorization = None;
                 session.reoffer = Some(Reoffer::Sent { sdp, tries: tries + 1 });
-                self.send_reinvite(id, now);
+                match way {
+                    Way::Reinvite => self.send_reinvite(id, now),
+                    Way::Update(tag) => self.send_update(id, tag, now),
+                }
             }
             other => session.reoffer = other,
         }
@@ -60,7 +64,11 @@ impl Endpoint {
             .request(&Method::Invite, cseq, &via)
             .header("Contact", &contact)
             .header("Allow", wire::ALLOW)
+            .header("Supported", wire::SUPPORTED)
             .body(wire::SDP, sdp.as_bytes());
+        for (name, value) in session.timer_headers(self.settings.session_timer) {
+            builder = builder.header(name, &value);
+        }
         if let Some((name, value)) = &session.authorization {
             builder = builder.header(name, value);
         }
@@ -83,14 +91,13 @@ impl Endpoint {
                     return;
                 }
                 session.dialog.refresh(response);
-                self.acknowledge(id, response);
-                self.reoffer_done(
-                    id,
-                    Event::ReofferAnswered { session: id, sdp: wire::sdp_of(response) },
-                    now,
-                );
+                session.learn(response);
+                self.acknowledge(id, response, None);
+                self.timer_answered(id, response, now);
+                self.reoffer_answered(id, wire::sdp_of(response), now);
             }
             491 => self.crossed(id, now),
+            422 if session.raise_min_se(response) => self.send_reinvite(id, now),
             _ if self.authorize(id, response, &Method::Invite) => self.send_reinvite(id, now),
             // RFC 3261 section 12.2.1.2: the peer knows nothing of the session.
             408 | 481 => self.lost(id, now),
@@ -105,7 +112,7 @@ impl Endpoint {
         }
     }
 
-    fn lost(&mut self, id: SessionId, now: Instant) {
+    pub(super) fn lost(&mut self, id: SessionId, now: Instant) {
         let stands = self.sessions.get(&id).is_some_and(|s| s.state == State::Confirmed);
         if stands {
             self.tell_end(id, Event::Ended { session: id, ending: Ending::Timeout });
@@ -113,32 +120,58 @@ impl Endpoint {
         }
     }
 
-    fn reoffer_refused(&mut self, id: SessionId, status: u16, now: Instant) {
-        self.reoffer_done(id, Event::ReofferRejected { session: id, status }, now);
+    pub(super) fn reoffer_answered(&mut self, id: SessionId, sdp: Option<Vec<u8>>, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if let Some(Reoffer::Sent { sdp, .. }) = &session.reoffer {
+            session.ours = Some(sdp.clone());
+        }
+        // A refresh that changes nothing is nobody's business.
+        let silent = session.refreshing && session.theirs == sdp;
+        if sdp.is_some() {
+            session.theirs.clone_from(&sdp);
+        }
+        self.reoffer_done(id, (!silent).then_some(Event::ReofferAnswered { session: id, sdp }), now);
     }
 
-    fn reoffer_done(&mut self, id: SessionId, event: Event, now: Instant) {
+    pub(super) fn reoffer_refused(&mut self, id: SessionId, status: u16, now: Instant) {
+        let refreshing = self.sessions.get(&id).is_some_and(|s| s.refreshing);
+        if refreshing {
+            self.refresh_later(id, now);
+        }
+        self.reoffer_done(id, (!refreshing).then_some(Event::ReofferRejected { session: id, status }), now);
+    }
+
+    fn reoffer_done(&mut self, id: SessionId, event: Option<Event>, now: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let next = session.next_offer.take();
+        session.refreshing = false;
         session.reoffer = next.map(|sdp| Reoffer::Wanted { sdp, tries: 0 });
-        self.tell_of(id, event);
+        if let Some(event) = event {
+            self.tell_of(id, event);
+        }
         self.try_reoffer(id, now);
     }
 
     /// 491: whoever owns the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, so that one of them comes first
     /// (RFC 3261 section 14.1).
-    fn crossed(&mut self, id: SessionId, now: Instant) {
+    pub(super) fn crossed(&mut self, id: SessionId, now: Instant) {
         let draw = self.entropy.below(200);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let pause = if session.caller { 2_100 + draw.min(190) * 10 } else { draw * 10 };
+        self.offer_again(id, Duration::from_millis(pause.into()), 491, now);
+    }
+
+    /// Makes the offer once more after a pause, unless it was made often enough: then `status` is told.
+    pub(super) fn offer_again(&mut self, id: SessionId, pause: Duration, status: u16, now: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match session.reoffer.take() {
             Some(Reoffer::Sent { sdp, tries }) if tries < TRIES_MAX => {
-                let sdp = session.next_offer.take().unwrap_or(sdp);
-                session.reoffer = Some(Reoffer::Crossed { sdp, tries });
-                let pause = if session.caller { 2_100 + draw.min(190) * 10 } else { draw * 10 };
-                let at = now + Duration::from_millis(pause.into());
-                self.timers.set(Due::Session(id, Clock::Glare), at);
+                let next = session.next_offer.take();
+                session.refreshing &= next.is_none();
+                session.reoffer = Some(Reoffer::Crossed { sdp: next.unwrap_or(sdp), tries });
+                self.timers.set(Due::Session(id, Clock::Glare), now + pause);
             }
-            _ => self.reoffer_refused(id, 491, now),
+            _ => self.reoffer_refused(id, status, now),
         }
     }
 
@@ -157,24 +190,64 @@ impl Endpoint {
             self.answer(flow, request, status, headers, now);
             return;
         }
+        let grant = match self.settings.session_timer.grant(request) {
+            Ok(grant) => grant,
+            Err(min_s) => {
+                let min_s = min_s.to_string();
+                return self.answer(flow, request, 422, &[("Min-SE", &min_s)], now);
+            }
+        };
         // Only somebody who has our 200 sends another INVITE: its ACK was lost, and nothing was to be read in it.
         if invite {
             self.settle(id, None, now);
         }
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.dialog.refresh(request);
+            session.dialog_with(&wire::from_tag(request)).refresh(request);
+            session.learn(request);
         }
         let sdp = wire::sdp_of(request);
-        if !invite && sdp.is_none() {
-            let contact = self.settings.contact(flow);
-            self.answer(flow, request, 200, &[("Contact", contact.as_str())], now);
-            return;
+        match sdp {
+            None if !invite => self.update_without_offer(id, flow, request, grant, now),
+            Some(sdp) if !invite && !self.changes_nothing(id, request, &sdp) => {
+                self.take_offer(id, flow, request, sdp, now);
+            }
+            sdp => {
+                let Some(tx) = self.take_up(flow, request, User::Reoffered(id), now) else { return };
+                let same = sdp.as_ref().is_some_and(|sdp| self.changes_nothing(id, request, sdp));
+                let Some(session) = self.sessions.get_mut(&id) else { return };
+                session.pending = Some(Pending { tx, request: Box::new(request.clone()) });
+                match session.ours.clone().filter(|_| same) {
+                    Some(ours) => self.answer_reoffer(id, Ok(ours), now),
+                    None => self.tell_of(id, Event::Reoffered { session: id, sdp }),
+                }
+            }
         }
-        let Some(tx) = self.take_up(flow, request, User::Reoffered(id), now) else { return };
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.pending = Some(Pending { tx, request: Box::new(request.clone()) });
+    }
+
+    fn update_without_offer(
+        &mut self,
+        id: SessionId,
+        flow: Flow,
+        request: &Message,
+        grant: Option<Grant>,
+        now: Instant,
+    ) {
+        let stands = self.sessions.get(&id).is_some_and(|s| s.state == State::Confirmed);
+        let (contact, timer) = (self.settings.contact(flow), Grant::headers(grant.filter(|_| stands)));
+        let mut headers = vec![("Contact", contact.as_str()), ("Allow", wire::ALLOW)];
+        headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
+        self.answer(flow, request, 200, &headers, now);
+        if stands {
+            self.timer_granted(id, grant, now);
         }
-        self.tell_of(id, Event::Reoffered { session: id, sdp });
+    }
+
+    /// RFC 4028 section 7.4: it only refreshes the session, its SDP is what the peer said last.
+    fn changes_nothing(&self, id: SessionId, request: &Message, sdp: &[u8]) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        request.header("Session-Expires").is_some()
+            && session.ours.is_some()
+            && session.theirs.as_deref() == Some(sdp)
     }
 
     fn reoffer_allowed(&self, id: SessionId, request: &Message, invite: bool) -> Result<(), Refused> {
@@ -185,6 +258,8 @@ impl Endpoint {
         let offers = invite || wire::sdp_of(request).is_some();
         match session.state {
             State::Confirmed | State::Accepted => {}
+            State::Incoming | State::Early if invite => return Err((491, &[])),
+            State::Incoming | State::Early if session.agreed_early() => {}
             // RFC 3311 section 5.2: the first offer has no answer yet.
             State::Incoming => return if offers { Err((500, &[("Retry-After", "5")])) } else { Ok(()) },
             _ => return if offers { Err((491, &[])) } else { Ok(()) },
@@ -202,11 +277,26 @@ impl Endpoint {
     pub fn answer_reoffer(&mut self, session: SessionId, answer: Result<String, u16>, now: Instant) {
         let Some(s) = self.sessions.get_mut(&session) else { return };
         let Some(Pending { tx, request }) = s.pending.take() else { return };
-        let (flow, tag) = (s.flow, s.dialog.local_tag.clone());
+        let (flow, tag, stands) = (s.flow, s.dialog.local_tag.clone(), s.state == State::Confirmed);
+        self.offer_in_time(session);
         match answer {
             Ok(sdp) => {
                 let contact = self.settings.contact(flow);
-                let headers = [("Contact", contact.as_str()), ("Allow", wire::ALLOW)];
+                let grant = self.settings.session_timer.grant(&request).ok().flatten().filter(|_| stands);
+                let timer = Grant::headers(grant);
+                let mut headers = vec![
+                    ("Contact", contact.as_str()),
+                    ("Allow", wire::ALLOW),
+                    ("Supported", wire::SUPPORTED),
+                ];
+                headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
+                if let Some(s) = self.sessions.get_mut(&session) {
+                    s.ours = Some(sdp.clone());
+                    s.theirs = wire::sdp_of(&request).or_else(|| s.theirs.take());
+                }
+                if stands {
+                    self.timer_granted(session, grant, now);
+                }
                 let bytes = self.response(&request, 200, &tag, &headers, Some(&sdp));
                 if request.method() == Some(&Method::Invite) {
                     let cseq = request.cseq().map_or(0, |(number, _)| number);
@@ -222,6 +312,7 @@ impl Endpoint {
                 self.transactions.answer(tx, status, bytes, now);
             }
         }
+        self.go_on(session, now);
         self.try_reoffer(session, now);
     }
 
@@ -230,6 +321,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(Pending { tx, request }) = session.pending.take() else { return };
         let tag = session.dialog.local_tag.clone();
+        self.offer_in_time(id);
         let bytes = self.response(&request, 487, &tag, &[], None);
         self.transactions.answer(tx, 487, bytes, now);
     }

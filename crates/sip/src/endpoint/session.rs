@@ -2,11 +2,14 @@
 //! one change them.
 
 use super::errand::Errand;
+use super::prack::Reliable;
 use super::refer::Asked;
+use super::session_timer::Running;
 use super::types::{Origin, Outgoing};
+use super::wire;
 use crate::dialog::Dialog;
 use crate::transaction::TxId;
-use crate::{Credentials, Flow, Message};
+use crate::{Credentials, Flow, Message, Method};
 
 /// Who is at the other end, as far as it was proved.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,6 +87,28 @@ pub(super) enum Reoffer {
     Crossed { sdp: String, tries: u32 },
 }
 
+/// One of the phones that our INVITE rings (RFC 3261 section 12.1.2).
+#[derive(Clone)]
+pub(super) struct Early {
+    /// The peer's tag.
+    pub(super) tag: String,
+    pub(super) dialog: Dialog,
+    /// The last reliable answer that was taken.
+    pub(super) rseq: Option<u32>,
+    /// Its last SDP.
+    pub(super) sdp: Option<Vec<u8>>,
+    /// That SDP came reliably and answered our offer: another may be made.
+    pub(super) agreed: bool,
+}
+
+/// How an offer of ours can be made now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    Reinvite,
+    /// UPDATE, in the early dialog of that tag.
+    Update(Option<String>),
+}
+
 /// How many ACKs of ours are kept to be repeated: the INVITE's and the latest re-INVITEs'. Older ones are dropped.
 const ACKS_MAX: usize = 4;
 
@@ -104,10 +129,27 @@ pub(super) struct Session {
     pub(super) invite: Option<TxId>,
     /// The peer's INVITE, until our final answer.
     pub(super) request: Option<Box<Message>>,
-    /// The last 18x of ours, to be said again each minute.
-    pub(super) ringing: Option<(u16, Vec<u8>)>,
+    /// Its number.
+    pub(super) invite_cseq: Option<u32>,
+    /// The last 18x of ours, to be said again each minute: the same bytes, unless it was a reliable one.
+    pub(super) ringing: Option<(u16, Option<Vec<u8>>)>,
+    /// The last reliable 18x of ours, until its PRACK.
+    pub(super) reliable: Option<Reliable>,
+    pub(super) last_rseq: Option<u32>,
+    /// What is to be rung after that.
+    pub(super) ring_next: Option<(u16, Option<String>)>,
+    /// What the call is to be answered with after that.
+    pub(super) held: Option<String>,
+    /// Our SDP in a reliable 18x.
+    pub(super) early_sdp: Option<String>,
+    /// The peer's answer to it, when it was an offer.
+    pub(super) late_answer: Option<Vec<u8>>,
     pub(super) ok: Option<Unacknowledged>,
     pub(super) acks: Vec<(u32, Vec<u8>)>,
+    /// The phones that ring.
+    pub(super) early: Vec<Early>,
+    /// The 2xx whose offer waits for our answer in the ACK.
+    pub(super) owed: Option<Box<Message>>,
     pub(super) forks: Vec<String>,
     /// What we called with, until it is answered: for the second try with a password.
     pub(super) outgoing: Option<Box<Outgoing>>,
@@ -122,6 +164,17 @@ pub(super) struct Session {
     pub(super) reoffer: Option<Reoffer>,
     /// What to offer after the offer that is out.
     pub(super) next_offer: Option<String>,
+    /// Our SDP and the peer's, as last said.
+    pub(super) ours: Option<String>,
+    pub(super) theirs: Option<Vec<u8>>,
+    /// The offer that is out only refreshes the session: the switch is not told of it.
+    pub(super) refreshing: bool,
+    /// The session timer, while one runs.
+    pub(super) timer: Option<Running>,
+    /// The longest Min-SE that the peer asked for.
+    pub(super) min_se_s: u32,
+    /// The peer takes UPDATE.
+    pub(super) takes_update: bool,
     /// Requests of ours that are neither INVITE nor BYE, by number.
     pub(super) errands: Vec<(u32, Errand)>,
     pub(super) last_errand: u32,
@@ -144,9 +197,18 @@ impl Session {
             over: false,
             invite: None,
             request: None,
+            invite_cseq: None,
             ringing: None,
+            reliable: None,
+            last_rseq: None,
+            ring_next: None,
+            held: None,
+            early_sdp: None,
+            late_answer: None,
             ok: None,
             acks: Vec::new(),
+            early: Vec::new(),
+            owed: None,
             forks: Vec::new(),
             outgoing: None,
             credentials: None,
@@ -156,11 +218,72 @@ impl Session {
             pending: None,
             reoffer: None,
             next_offer: None,
+            ours: None,
+            theirs: None,
+            refreshing: false,
+            timer: None,
+            min_se_s: 0,
+            takes_update: false,
             errands: Vec::new(),
             last_errand: 0,
             asked: None,
             was_referred: false,
             asking: false,
+        }
+    }
+
+    /// The dialog with the phone of that tag: an early one as long as none is chosen.
+    pub(super) fn dialog_with(&mut self, tag: &str) -> &mut Dialog {
+        let chosen = self.dialog.remote_tag.is_some();
+        match self.early.iter_mut().find(|early| !chosen && early.tag == tag) {
+            Some(early) => &mut early.dialog,
+            None => &mut self.dialog,
+        }
+    }
+
+    /// The dialog that a request of ours goes in; `None`: its early dialog lost against another.
+    pub(super) fn dialog_of(&mut self, tag: Option<&str>) -> Option<&mut Dialog> {
+        let Some(tag) = tag else { return Some(&mut self.dialog) };
+        if self.dialog.remote_tag.is_some() {
+            return Some(&mut self.dialog).filter(|dialog| dialog.is_peer(tag));
+        }
+        self.early.iter_mut().find(|early| early.tag == tag).map(|early| &mut early.dialog)
+    }
+
+    /// Takes note of what the peer can do.
+    pub(super) fn learn(&mut self, message: &Message) {
+        if message.header("Allow").is_some() {
+            self.takes_update = wire::lists(message, "Allow", Method::Update.as_str());
+        }
+    }
+
+    /// How an offer of ours could be made at the moment: nothing else may be under way, and the first exchange of
+    /// offer and answer must be over (RFC 3311 section 5.1).
+    pub(super) fn way_to_offer(&self) -> Option<Way> {
+        if self.pending.is_some() || self.owed.is_some() {
+            return None;
+        }
+        match self.state {
+            State::Confirmed if self.ok.is_none() => Some(Way::Reinvite),
+            State::Incoming if self.takes_update && self.agreed_early() => Some(Way::Update(None)),
+            State::Early if self.takes_update && self.agreed_early() => {
+                self.early.first().map(|early| Way::Update(Some(early.tag.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Before the call is answered: one exchange of offer and answer is over for certain.
+    pub(super) fn agreed_early(&self) -> bool {
+        match self.state {
+            State::Incoming => {
+                self.early_sdp.is_some()
+                    && self.reliable.is_none()
+                    && self.theirs.is_some()
+                    && self.held.is_none()
+            }
+            State::Early => matches!(self.early.as_slice(), [early] if early.agreed),
+            _ => false,
         }
     }
 
@@ -196,10 +319,22 @@ pub(super) enum Clock {
     Referral,
     /// The last report on our REFER does not come.
     ReportsLate,
+    /// Say the reliable 18x again.
+    RepeatRing,
+    /// Its PRACK does not come.
+    PrackLate,
+    /// The switch does not answer the offer in a PRACK or UPDATE.
+    OfferLate,
+    /// The switch does not answer the offer in a 2xx.
+    AnswerLate,
+    /// Refresh the session.
+    Refresh,
+    /// The session was not refreshed.
+    Expired,
 }
 
 impl Clock {
-    pub(super) const ALL: [Clock; 7] = [
+    pub(super) const ALL: [Clock; 13] = [
         Clock::RepeatOk,
         Clock::AckLate,
         Clock::KeepRinging,
@@ -207,5 +342,11 @@ impl Clock {
         Clock::Glare,
         Clock::Referral,
         Clock::ReportsLate,
+        Clock::RepeatRing,
+        Clock::PrackLate,
+        Clock::OfferLate,
+        Clock::AnswerLate,
+        Clock::Refresh,
+        Clock::Expired,
     ];
 }

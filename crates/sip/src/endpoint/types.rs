@@ -1,6 +1,7 @@
 //! The words of the endpoint's door: what goes in, what comes out, what the operator sets.
 
 use super::refer::Referral;
+use super::session_timer::SessionTimer;
 use crate::{Algorithm, Authenticated, Cause, Credentials, Flow, IpNet, Message, Transport};
 use core::fmt;
 use senim_base::Redacted;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub digest: Vec<Algorithm>,
     /// Whether users with passwords may register and call. Otherwise strangers get 403.
     pub accept_users: bool,
+    /// How long sessions live without a refresh (RFC 4028).
+    pub session_timer: SessionTimer,
 }
 
 /// A trunk by the addresses it speaks from (FEATURES T6).
@@ -213,23 +216,26 @@ pub enum Event {
     Confirmed {
         /// The session.
         session: SessionId,
-        /// His answer, when the offer was ours.
+        /// His answer, in the ACK or a PRACK, when the offer was ours.
         sdp: Option<Vec<u8>>,
     },
     /// The callee's phone rings, or something plays before the answer.
     Ringing {
         /// The session.
         session: SessionId,
-        /// 101 to 199.
+        /// 101 to 198.
         status: u16,
         /// Early media.
         sdp: Option<Vec<u8>>,
+        /// Which of the phones that ring, from 0, when the call was forked: its media is another's no longer.
+        fork: usize,
     },
     /// The callee answered; the ACK was sent.
     Answered {
         /// The session.
         session: SessionId,
-        /// The answer to our offer.
+        /// The answer to our offer; the one in this phone's last 18x when the 2xx itself has none. When we sent no
+        /// offer this is the callee's, to be answered with `answer_late`.
         sdp: Option<Vec<u8>>,
     },
     /// The callee did not answer. Terminal.
@@ -356,6 +362,10 @@ pub enum Ending {
     Timeout,
     /// The wire failed before the session stood.
     Transport,
+    /// The peer took our offer and gave no answer.
+    NoAnswer,
+    /// The peer did not refresh the session in time (RFC 4028).
+    SessionExpired,
 }
 
 /// A call of ours to be made.
@@ -371,8 +381,7 @@ pub struct Outgoing {
     pub to: String,
     /// More headers, e.g. P-Asserted-Identity, Alert-Info.
     pub headers: Vec<(String, String)>,
-    /// The offer. With `None` the callee's own offer comes in [`Event::Answered`], and the ACK goes without an answer:
-    /// good for probing a callee, not for talking.
+    /// The offer. With `None` the callee's own offer comes in [`Event::Answered`] and waits for `answer_late`.
     pub sdp: Option<String>,
     /// The answer to one 401 or 407.
     pub credentials: Option<Credentials>,
@@ -414,6 +423,12 @@ pub enum Reason {
     Acknowledgement,
     /// A ringing call is kept alive with another 18x (RFC 3261 section 13.3.1.1).
     KeepRinging,
+    /// A reliable 18x is repeated until its PRACK comes, or is given up (RFC 3262 section 3).
+    Reliability,
+    /// An offer waits for the switch's answer for too long (RFC 3311 section 5.2).
+    Offer,
+    /// A session is to be refreshed, or was not (RFC 4028).
+    SessionTimer,
     /// A cancelled call was not answered by anything (RFC 3261 section 9.1).
     CancelGivenUp,
     /// Offers crossed; ours is tried again (RFC 3261 section 14.1).

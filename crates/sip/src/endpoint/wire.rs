@@ -6,10 +6,17 @@ use crate::{Flow, Transport};
 use std::net::SocketAddr;
 
 /// What we can be asked, for Allow.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, NOTIFY";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, PRACK, UPDATE, REFER, NOTIFY";
 
 /// The extensions that we know, for Supported; a request may require them.
-pub(super) const SUPPORTED: &str = "replaces, join, norefersub";
+pub(super) const SUPPORTED: &str = "100rel, timer, replaces, join, norefersub";
+
+/// The same of a call without an offer.
+pub(super) const SUPPORTED_LATE: &str = "timer, replaces, join, norefersub";
+
+/// Why a session whose offer got no answer ends (RFC 3326).
+pub(super) const NO_ANSWER: &str = "SIP;cause=488;text=\"No answer to the offer\"";
 
 /// The only body of an INVITE that we read, for Accept.
 pub(super) const SDP: &str = "application/sdp";
@@ -53,6 +60,16 @@ impl Endpoint {
     pub(super) fn via(&self, flow: Flow, branch: &str) -> String {
         format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.name(), self.settings.address(flow))
     }
+}
+
+/// Whether a list header holds that token.
+pub(super) fn lists(message: &Message, header: &str, token: &str) -> bool {
+    message.values(header).iter().any(|value| value.eq_ignore_ascii_case(token))
+}
+
+/// The From tag; empty when there is none.
+pub(super) fn from_tag(message: &Message) -> String {
+    message.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The SDP of a message, if it has one.

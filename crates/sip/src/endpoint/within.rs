@@ -1,7 +1,10 @@
-//! Requests within a dialog (RFC 3261 section 12.2.2). The tags, which are random, say whose they are.
+//! Requests within a dialog (RFC 3261 section 12.2.2). The tags, which are random, say which dialog; the flow says
+//! whether it is the dialog's peer who speaks (RFC 5626 section 1): who merely has read the tags somewhere achieves
+//! nothing.
 
-use super::session::State;
+use super::session::{Peer, State};
 use super::{Endpoint, SessionId, wire};
+use crate::guard::Verdict;
 use crate::message::{Message, Method};
 use crate::{Flow, Transport};
 use senim_base::Instant;
@@ -21,10 +24,14 @@ impl Endpoint {
             self.refuse(flow, request, 481, &[]);
             return;
         };
+        if !self.is_of_peer(id, flow) && !self.proves(id, flow, request, now) {
+            return;
+        }
         self.trust(flow);
         self.follow(id, flow);
+        let tag = wire::from_tag(request);
         let fresh = match (self.sessions.get_mut(&id), request.cseq()) {
-            (Some(session), Ok((number, _))) => session.dialog.in_order(number),
+            (Some(session), Ok((number, _))) => session.dialog_with(&tag).in_order(number),
             _ => false,
         };
         if !fresh {
@@ -34,12 +41,13 @@ impl Endpoint {
         match method {
             Method::Bye => self.bye_received(id, flow, request, now),
             Method::Invite | Method::Update => self.reoffered(id, flow, request, now),
+            Method::Prack => self.prack_received(id, flow, request, now),
             Method::Info => {
                 self.answer(flow, request, 200, &[], now);
                 self.info(id, request);
             }
             Method::Options => {
-                let headers = [("Allow", wire::ALLOW), ("Accept", wire::SDP)];
+                let headers = [("Allow", wire::ALLOW), ("Accept", wire::SDP), ("Supported", wire::SUPPORTED)];
                 self.answer(flow, request, 200, &headers, now);
             }
             Method::Refer => self.refer(id, flow, request, now),
@@ -48,8 +56,52 @@ impl Endpoint {
         }
     }
 
-    /// A phone behind a NAT changes its port, or its connection broke and it opened another: follow it. An address
-    /// that is not the session's is answered, not followed.
+    /// Whether this is the dialog's own flow, or another of the same trunk. Of a peer that was called by his mere
+    /// address, the address is all there is to know.
+    pub(super) fn is_of_peer(&self, id: SessionId, flow: Flow) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        session.flow == flow
+            || match &session.peer {
+                Peer::Trunk(name) => self.trunk_of(flow).as_ref() == Some(name),
+                Peer::User(_) => false,
+                Peer::Address => session.flow.remote.ip() == flow.remote.ip(),
+            }
+    }
+
+    /// An ACK or a CANCEL cannot be asked for a password. When the dialog's connection is gone, they may come on
+    /// another from the same host.
+    pub(super) fn may_be_of_peer(&self, id: SessionId, flow: Flow) -> bool {
+        let reopened = self.sessions.get(&id).is_some_and(|s| {
+            s.flow.transport != Transport::Udp
+                && s.flow.connection == 0
+                && s.flow.transport == flow.transport
+                && s.flow.remote.ip() == flow.remote.ip()
+        });
+        reopened || self.is_of_peer(id, flow)
+    }
+
+    /// A user whose phone has another address or connection now proves that it is he; then the dialog goes on there.
+    /// Anybody else is refused here.
+    fn proves(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) -> bool {
+        let Some(Peer::User(name)) = self.sessions.get(&id).map(|s| s.peer.clone()) else {
+            self.refuse(flow, request, 403, &[]);
+            return false;
+        };
+        match self.guard.check(request, flow.remote.ip(), now) {
+            Verdict::Authenticated(who) if who.user() == name => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.flow = flow;
+                }
+                return true;
+            }
+            Verdict::Challenge { headers } => self.challenge(flow, request, &headers),
+            Verdict::Authenticated(_) | Verdict::Forbidden => self.refuse(flow, request, 403, &[]),
+        }
+        false
+    }
+
+    /// A trunk's connection broke and it opened another, or its port changed: follow it. Another host of the trunk is
+    /// answered, not followed.
     fn follow(&mut self, id: SessionId, flow: Flow) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let same_host =

@@ -51,6 +51,9 @@ enum Packet {
 /// Says of a first line whether its message is to be dropped.
 pub type Sieve = Box<dyn FnMut(Who, &str) -> bool>;
 
+/// Rewrites a message of one side on its way.
+pub type Mangle = Box<dyn FnMut(Who, String) -> String>;
+
 pub struct Pair {
     pub now: Instant,
     pub line: Endpoint,
@@ -62,10 +65,14 @@ pub struct Pair {
     pub portion: usize,
     /// Drops what it says `true` to.
     pub sieve: Option<Sieve>,
+    /// Rewrites what passes.
+    pub mangle: Option<Mangle>,
     /// Datagrams by number that are lost.
     pub lose_at: Vec<usize>,
     /// Datagrams by number that come again so much later.
     pub repeat_at: Vec<(usize, Duration)>,
+    /// Datagrams by number that come so much later than others.
+    pub delay_at: Vec<(usize, Duration)>,
     /// First lines as sent, in order, `>` from the line, `<` from the phone.
     pub wire_log: Vec<String>,
     /// Whole messages as sent, in order.
@@ -82,6 +89,9 @@ pub struct Pair {
 pub const LATENCY: Duration = Duration::from_millis(5);
 pub const OFFER: &str =
     "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+/// Other media than [`OFFER`].
+pub const OTHER: &str =
+    "v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4002 RTP/AVP 8\r\n";
 pub const ANSWER: &str = "v=0\r\no=- 2 2 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio 5000 RTP/AVP 8\r\n";
 
 pub fn settings(trunk_ip: Option<&str>) -> Settings {
@@ -96,6 +106,7 @@ pub fn settings(trunk_ip: Option<&str>) -> Settings {
         trunks,
         digest: Vec::new(),
         accept_users: true,
+        session_timer: senim_sip::SessionTimer::default(),
     }
 }
 
@@ -127,8 +138,10 @@ impl Pair {
             transport: Transport::Udp,
             portion: usize::MAX,
             sieve: None,
+            mangle: None,
             lose_at: Vec::new(),
             repeat_at: Vec::new(),
+            delay_at: Vec::new(),
             wire_log: Vec::new(),
             messages: Vec::new(),
             wire: BTreeMap::new(),
@@ -201,12 +214,13 @@ impl Pair {
 
     /// Puts bytes on the wire as if a third party had sent them to the line.
     pub fn stranger(&mut self, bytes: &[u8]) -> Vec<String> {
-        let flow = Flow {
-            transport: Transport::Udp,
-            local: Line.address(),
-            remote: "203.0.113.9:5060".parse().unwrap(),
-            connection: 0,
-        };
+        self.from_elsewhere("203.0.113.9:5060", bytes)
+    }
+
+    /// Puts bytes on the line's wire as if they came from that address; gives what the line says to it.
+    pub fn from_elsewhere(&mut self, remote: &str, bytes: &[u8]) -> Vec<String> {
+        let remote = remote.parse().unwrap();
+        let flow = Flow { transport: Transport::Udp, local: Line.address(), remote, connection: 0 };
         let now = self.now;
         let _ = self.line.handle(Input::Datagram { flow, bytes }, now);
         let mut answers = Vec::new();
@@ -233,6 +247,14 @@ impl Pair {
     }
 
     fn carry(&mut self, from: Who, flow: Flow, bytes: &[u8]) {
+        if let Some(mangle) = &mut self.mangle {
+            let text = mangle(from, String::from_utf8(bytes.to_vec()).unwrap());
+            return self.carry_as_is(from, flow, text.as_bytes());
+        }
+        self.carry_as_is(from, flow, bytes);
+    }
+
+    fn carry_as_is(&mut self, from: Who, flow: Flow, bytes: &[u8]) {
         let first = String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
         self.wire_log.push(format!("{} {first}", if from == Line { '>' } else { '<' }));
         self.messages.push(String::from_utf8_lossy(bytes).into_owned());
@@ -257,13 +279,14 @@ impl Pair {
         if self.lose_at.contains(&number) {
             return;
         }
+        let late = self.delay_at.iter().find(|(n, _)| *n == number).map_or(Duration::ZERO, |(_, late)| *late);
         let faults = self.faults;
         let copies = 1 + u32::from(faults.repeat > 0 && self.entropy.one_in(faults.repeat));
         for _ in 0..copies {
             if faults.lose > 0 && self.entropy.one_in(faults.lose) {
                 continue;
             }
-            let delay = LATENCY + Duration::from_millis(self.entropy.below(faults.jitter_ms).into());
+            let delay = LATENCY + late + Duration::from_millis(self.entropy.below(faults.jitter_ms).into());
             self.post(self.now + delay, to, Packet::Bytes(back, bytes.to_vec()));
         }
     }
@@ -313,7 +336,7 @@ impl Pair {
         wire.into_iter().chain(deadlines.into_iter().flatten()).min()
     }
 
-    fn step(&mut self, at: Instant) {
+    pub fn step(&mut self, at: Instant) {
         self.now = self.now.max(at);
         let now = self.now;
         if self.wire.first_key_value().is_some_and(|((at, _), _)| *at <= now) {
@@ -375,6 +398,30 @@ impl Pair {
         self.until(from, "Answered");
         self.until(from.other(), "Confirmed");
         (a, b)
+    }
+
+    /// A request of `from` within the first call that was answered, as if it said so itself. The body is SDP.
+    pub fn in_dialog(&self, from: Who, method: &str, cseq: usize, headers: &str, body: &str) -> String {
+        let invite = self.messages.iter().find(|m| m.starts_with("INVITE") && m.contains("\r\n")).unwrap();
+        let answer =
+            |m: &&String| m.starts_with("SIP/2.0 ") && m.contains(" INVITE\r\n") && m.contains("Contact: ");
+        let answer = self.messages.iter().find(answer).unwrap();
+        let value = |name: &str| answer.lines().find_map(|l| l.strip_prefix(name)).unwrap().to_owned();
+        let caller = if invite.contains(&format!("SIP/2.0/UDP {}", Line.address())) { Line } else { Phone };
+        let (mut own, mut peer) = (value("From: "), value("To: "));
+        if from != caller {
+            core::mem::swap(&mut own, &mut peer);
+        }
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "{method} sip:senim@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{method}{cseq};rport\r\n\
+             Max-Forwards: 70\r\nFrom: {own}\r\nTo: {peer}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:senim@{here}>\r\n{headers}{kind}Content-Length: {length}\r\n\r\n{body}",
+            to = from.other().address(),
+            here = from.address(),
+            call = value("Call-ID: "),
+            length = body.len()
+        )
     }
 
     /// Runs until nothing moves and nothing but registrations and connections is alive; fails otherwise.

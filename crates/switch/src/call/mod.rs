@@ -189,7 +189,9 @@ impl Call {
                     (Ending::RemoteBye, true) => EndCause::CallerHungUp,
                     (Ending::RemoteBye, false) => EndCause::ConsultantHungUp,
                     (Ending::LocalBye, _) => return,
-                    (Ending::Timeout | Ending::Transport, _) => EndCause::SignallingLost,
+                    (Ending::Timeout | Ending::Transport | Ending::NoAnswer | Ending::SessionExpired, _) => {
+                        EndCause::SignallingLost
+                    }
                 };
                 self.on_party_gone(leg, cause, rooms);
             }
