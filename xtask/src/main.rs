@@ -1,4 +1,4 @@
-//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `bench`, `prompts`.
+//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `bench`, `prompts`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -17,6 +17,9 @@ cargo xtask VERB
                   --quick leaves installing and lints out
   sim [--days N] [--first SEED] [--calls N] [--bad N]
                   virtual days by the thousand, one seed each: every caller in one final state
+  schedules [--messages N] [--faults N]
+                  every schedule of 8 messages and 3 faults between two SIP endpoints: both agree,
+                  nothing is left (about two minutes)
   bench [--calls N] [--seconds S] [--hold] [--built]
                   the line's figures beside the bare machine's and the goals; --hold seeks
                   how much one core holds (about ten minutes); --built takes the release
@@ -37,6 +40,11 @@ fn main() -> ExitCode {
         ["sim", rest @ ..] => {
             cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--example", "days", "--"], rest)
         }
+        ["schedules", rest @ ..] => cargo(
+            &root,
+            &["run", "--release", "--quiet", "-p", "senim-sip", "--example", "schedules", "--"],
+            rest,
+        ),
         ["bench", rest @ ..] => bench::verb(&root, rest),
         ["prompts", rest @ ..] => prompts::verb(&root, rest),
         ["help" | "--help" | "-h"] => {

@@ -209,3 +209,36 @@ fn a_call_sent_elsewhere_is_not_followed() {
     p.at_rest();
     assert_eq!(p.seen("INVITE"), 1);
 }
+
+/// A trunk that wants a password for what we say within a call that it brought gets it, for each request once: here
+/// it is never content.
+#[test]
+fn a_challenge_within_a_trunks_call_is_answered_once() {
+    let mut p = Pair::new(9);
+    p.line.set_trunk_credentials("national", credentials("correct"));
+    let (a, b) = p.talk(Phone);
+    p.mangle = Some(Box::new(|who, text| {
+        let asked = text.starts_with("SIP/2.0 ")
+            && ["NOTIFY", "UPDATE", "BYE"].iter().any(|method| text.contains(&format!(" {method}\r\n")));
+        if who == Line || !asked {
+            return text;
+        }
+        let (first, rest) = text.split_once("\r\n").unwrap();
+        let asks = "Proxy-Authenticate: Digest realm=\"x\", nonce=\"n\", qop=\"auth\"";
+        assert!(!first.is_empty());
+        format!("SIP/2.0 407 Proxy Authentication Required\r\n{asks}\r\n{rest}")
+    }));
+    p.at(Phone, |e, now| e.refer_to(a, "<sip:1@example.com>", None, now));
+    p.until(Line, "Referred");
+    p.at(Line, |e, now| e.answer_referral(b, Ok(()), now));
+    p.run(Duration::from_millis(100));
+    p.at(Line, |e, now| e.hang_up(b, None, now));
+    p.run(Duration::from_millis(100));
+    for method in ["NOTIFY", "BYE"] {
+        let said: Vec<_> = p.messages.iter().filter(|m| m.starts_with(method)).collect();
+        let proved = said.iter().filter(|m| m.contains("\r\nProxy-Authorization: Digest ")).count();
+        assert_eq!((said.len(), proved), (2, 1), "{method}");
+    }
+    p.until(Phone, "Ended");
+    p.at_rest();
+}

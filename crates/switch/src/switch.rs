@@ -133,10 +133,16 @@ impl Switch {
             senim_queue::Settings { queues: settings.queues.clone(), ..senim_queue::Settings::default() };
         let queue = Queue::new(queue_settings, books.next_offer());
         let trace = Trace::new(settings.trace, entropy.fork().u64());
+        let mut sip = Endpoint::new(sip, entropy.fork());
+        for trunk in &settings.trunks {
+            if let Some(credentials) = &trunk.credentials {
+                sip.set_trunk_credentials(&trunk.name, credentials.clone());
+            }
+        }
         let rooms = Rooms {
             now,
             clock: WallClock::read(now, wall),
-            sip: Endpoint::new(sip, entropy.fork()),
+            sip,
             flood: Flood::new(&mut entropy),
             entropy,
             books,

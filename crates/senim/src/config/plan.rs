@@ -126,6 +126,16 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
     if config.sip.realm.is_empty() || config.sip.realm.chars().any(|c| c.is_control() || c == '"') {
         b.say(&["sip", "realm"], "a realm is a word, as in realm = \"senim\"");
     }
+    let (expires, min) = (config.sip.session_expires_s, config.sip.session_min_s);
+    if !(90..=3_600).contains(&min) {
+        b.say(
+            &["sip", "session_min_s"],
+            format!("RFC 4028 wants 90 or more, and phones know an hour; not {min}"),
+        );
+    }
+    if expires != 0 && !(min..=86_400).contains(&expires) {
+        b.say(&["sip", "session_expires_s"], format!("write 0, or session_min_s to 86400; not {expires}"));
+    }
     let digest = b.digest(&config.sip.digest);
     let ports = b.ports(&config.media.ports);
     let offset = config.line.utc_offset_minutes;

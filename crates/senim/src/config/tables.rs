@@ -82,6 +82,10 @@ pub struct Sip {
     pub advertised: String,
     /// What User-Agent and Server say.
     pub user_agent: String,
+    /// How long a talk stands without either side saying that it lives, seconds (RFC 4028); 0: asked for by peers only.
+    pub session_expires_s: u32,
+    /// The shortest such time that a peer may ask for, seconds; 90 or more.
+    pub session_min_s: u32,
     /// Password algorithms offered to softphones, the first first: SHA-256, MD5.
     pub digest: Vec<String>,
     /// How much of each message is kept in memory for `senim sip trace`: off, redacted, full.
@@ -237,6 +241,8 @@ impl Default for Sip {
             realm: "senim".into(),
             advertised: String::new(),
             user_agent: "Senim".into(),
+            session_expires_s: 1_800,
+            session_min_s: 90,
             digest: vec!["SHA-256".into(), "MD5".into()],
             trace: TraceMode::Redacted,
         }

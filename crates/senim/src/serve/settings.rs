@@ -103,6 +103,9 @@ pub fn sip(plan: &Plan, local: &[(Transport, SocketAddr)]) -> senim_sip::Setting
         trunks,
         digest: plan.digest.clone(),
         accept_users: true,
-        session_timer: senim_sip::SessionTimer::default(),
+        session_timer: senim_sip::SessionTimer {
+            expires_s: plan.config.sip.session_expires_s,
+            min_s: plan.config.sip.session_min_s,
+        },
     }
 }

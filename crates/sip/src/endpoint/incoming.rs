@@ -27,6 +27,10 @@ impl Endpoint {
             return;
         }
         let peer = Peer::from(&origin);
+        let credentials = match &origin {
+            Origin::Trunk(name) => self.trunk_credentials.get(name).cloned(),
+            Origin::User(_) => None,
+        };
         let (replaces, joins) = match self.takes_over(request, &peer) {
             Ok(named) => named,
             Err((status, headers)) => return self.answer(flow, request, status, headers, now),
@@ -51,6 +55,7 @@ impl Endpoint {
             session.request = Some(Box::new(request.clone()));
             session.invite_cseq = request.cseq().ok().map(|(number, _)| number);
             session.theirs = wire::sdp_of(request);
+            session.credentials = credentials;
             session.learn(request);
         }
         self.trust(flow);

@@ -36,7 +36,7 @@ pub use types::*;
 use crate::guard::Guard;
 use crate::registrar::{Binding, Registrar};
 use crate::transaction::{News, Transactions, TxId};
-use crate::{Flow, Message};
+use crate::{Credentials, Flow, Message};
 use senim_base::{Entropy, Instant, Timers};
 use session::{Clock, Peer, Session, State};
 use std::collections::{BTreeMap, VecDeque};
@@ -81,6 +81,8 @@ pub struct Endpoint {
     /// Makes the To tags of answers without memory, the same for each copy of a request.
     secret: [u8; 32],
     guard: Guard,
+    /// What challenges of a trunk within its own calls are answered with, by its name.
+    trunk_credentials: BTreeMap<String, Credentials>,
     registrar: Registrar,
     transactions: Transactions<User>,
     sessions: BTreeMap<SessionId, Session>,
@@ -110,6 +112,7 @@ impl Endpoint {
         guard.offer(&settings.digest);
         Endpoint {
             guard,
+            trunk_credentials: BTreeMap::new(),
             settings,
             entropy,
             secret,
@@ -129,6 +132,11 @@ impl Endpoint {
     /// The keeper of passwords.
     pub fn guard_mut(&mut self) -> &mut Guard {
         &mut self.guard
+    }
+
+    /// What a trunk that asks for a password within a call that it brought is answered with.
+    pub fn set_trunk_credentials(&mut self, trunk: &str, credentials: Credentials) {
+        self.trunk_credentials.insert(trunk.to_owned(), credentials);
     }
 
     /// Who is reachable where.

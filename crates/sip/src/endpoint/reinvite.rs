@@ -292,7 +292,12 @@ impl Endpoint {
                 headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
                 if let Some(s) = self.sessions.get_mut(&session) {
                     s.ours = Some(sdp.clone());
-                    s.theirs = wire::sdp_of(&request).or_else(|| s.theirs.take());
+                    let theirs = wire::sdp_of(&request);
+                    let tag = wire::from_tag(&request);
+                    if let Some(early) = s.early.iter_mut().find(|early| early.tag == tag) {
+                        early.sdp.clone_from(&theirs);
+                    }
+                    s.theirs = theirs.or_else(|| s.theirs.take());
                 }
                 if stands {
                     self.timer_granted(session, grant, now);

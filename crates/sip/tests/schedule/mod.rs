@@ -349,9 +349,15 @@ pub fn run(scenario: &Scenario, faults: &[(usize, Fault)]) {
     }
     w.play(&[(At(0), Phone, Leave)], Duration::from_secs(300));
     for who in [Line, Phone] {
-        let ends = usize::from(w.side(who).session.is_some());
-        assert_eq!(w.side(who).ends, ends, "{who:?} was told {} ends: {}", w.side(who).ends, log(&w));
-        assert_eq!(w.p.side(who).live(), Default::default(), "{who:?} leaks: {}", log(&w));
+        let side = &w.sides[who as usize];
+        assert_eq!(
+            side.ends,
+            usize::from(side.session.is_some()),
+            "{who:?} was told no or several ends: {}",
+            log(&w)
+        );
+        let live = w.p.side(who).live();
+        assert_eq!(live, Default::default(), "{who:?} leaks: {}", log(&w));
     }
 }
 
