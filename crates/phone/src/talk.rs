@@ -64,23 +64,28 @@ impl Talk {
         self.session
     }
 
-    /// The other side's 200: its answer, or its offer to a late INVITE; then the ACK that answers it comes back.
+    /// The offer in the 200 to a call that brought none: what its ACK is to say.
+    fn offered(&mut self, offer: &[u8]) -> Option<String> {
+        let Late::Waits(_, how) = self.late else { return None };
+        self.late = Late::No;
+        let (answer, agreed) = self.sdp.answer_to(offer, Direction::SendRecv).ok()?;
+        self.agreed = Some(agreed);
+        Some(match how {
+            LateAnswer::Fits => answer,
+            LateAnswer::Missing => String::new(),
+            LateAnswer::Unfit => answer.replace("RTP/AVP 8", "RTP/AVP 18").replace("RTP/AVP 0", "RTP/AVP 18"),
+        })
+    }
+
+    /// The other side's 200: its answer, or its offer to a late re-INVITE; then the ACK that answers it comes back.
     fn answered(&mut self, sdp: &[u8]) -> Option<Option<Vec<u8>>> {
-        let Late::Waits(ack, how) = &mut self.late else {
+        let Late::Waits(ack, _) = &mut self.late else {
             self.agreed = Some(self.sdp.accept(sdp).ok()?);
             return Some(None);
         };
-        let (ack, how) = (core::mem::take(ack), *how);
+        let ack = core::mem::take(ack);
         let (answer, agreed) = self.sdp.answer_to(sdp, Direction::SendRecv).ok()?;
         self.agreed = Some(agreed);
-        let answer = match how {
-            LateAnswer::Fits => answer,
-            LateAnswer::Missing => {
-                self.late = Late::No;
-                return Some(Some(ack));
-            }
-            LateAnswer::Unfit => answer.replace("RTP/AVP 8", "RTP/AVP 18").replace("RTP/AVP 0", "RTP/AVP 18"),
-        };
         let whole = with_body(&ack, &answer);
         self.late = Late::Answer(answer);
         Some(Some(whole))
@@ -330,6 +335,13 @@ impl Phone {
             SipEvent::Ringing { .. } => Some(Event::Ringing),
             SipEvent::Answered { sdp, session } => {
                 talk.names = crate::transfer::names_of(&talk.last_ack);
+                let late = sdp.as_deref().and_then(|sdp| talk.offered(sdp));
+                if let Some(answer) = late {
+                    self.endpoint.answer_late(session, Some(answer), now);
+                    self.open_microphone(now);
+                    self.out.push_back(Output::Event(Event::Answered));
+                    return;
+                }
                 match sdp.and_then(|sdp| talk.answered(&sdp)) {
                     Some(ack) => {
                         let flow = self.config.flow;

@@ -189,7 +189,8 @@ impl Call {
                     (Ending::RemoteBye, true) => EndCause::CallerHungUp,
                     (Ending::RemoteBye, false) => EndCause::ConsultantHungUp,
                     (Ending::LocalBye, _) => return,
-                    (Ending::Timeout | Ending::Transport | Ending::NoAnswer | Ending::SessionExpired, _) => {
+                    (Ending::NoAnswer, _) => EndCause::NoCommonSound,
+                    (Ending::Timeout | Ending::Transport | Ending::SessionExpired, _) => {
                         EndCause::SignallingLost
                     }
                 };
