@@ -5,7 +5,8 @@ mod pair;
 
 use core::time::Duration;
 use pair::{ANSWER, Line, OFFER, Pair, Phone, credentials};
-use senim_sip::{Event, Input, Origin, Rejection};
+use senim_base::{Entropy, Instant};
+use senim_sip::{Endpoint, Event, Flow, Input, Origin, Output, Rejection, Transport};
 
 #[test]
 fn a_call_rings_is_answered_and_ends_by_either_side() {
@@ -270,4 +271,81 @@ fn verbs_out_of_turn_are_ignored() {
     p.at_rest();
     assert_eq!(p.seen("BYE"), 1);
     assert_eq!(p.events.len(), 2);
+}
+
+fn on(transport: Transport) -> Flow {
+    let connection = u64::from(transport != Transport::Udp) * 9;
+    Flow { transport, local: Line.address(), remote: Phone.address(), connection }
+}
+
+fn give(line: &mut Endpoint, flow: Flow, text: &str, now: Instant) -> Vec<String> {
+    let bytes = text.as_bytes();
+    let input = match flow.transport {
+        Transport::Udp => Input::Datagram { flow, bytes },
+        _ => Input::Stream { flow, bytes },
+    };
+    line.handle(input, now).unwrap();
+    said(line)
+}
+
+fn said(line: &mut Endpoint) -> Vec<String> {
+    core::iter::from_fn(|| line.poll())
+        .filter_map(|output| match output {
+            Output::Transmit { bytes, .. } => Some(String::from_utf8(bytes).unwrap()),
+            _ => None,
+        })
+        .collect()
+}
+
+const EVERY: [Transport; 5] = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+
+/// RFC 3261 section 13.3.1.4: the ACK comes from beyond the next hop, so no wire makes repeating needless.
+#[test]
+fn an_answer_is_repeated_until_its_ack_on_every_transport() {
+    for transport in EVERY {
+        let mut line = Endpoint::new(pair::settings(Some("198.51.100.7")), Entropy::from_seed(1));
+        let (flow, mut now) = (on(transport), Instant::from_secs(1));
+        let invite = format!(
+            "INVITE sip:111@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/{} 198.51.100.7:5060;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+             From: <sip:a@b>;tag=t\r\nTo: <sip:111@192.0.2.1>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:a@198.51.100.7>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{OFFER}",
+            transport.name(),
+            OFFER.len()
+        );
+        assert!(give(&mut line, flow, &invite, now).is_empty());
+        line.accept(senim_sip::SessionId(1), ANSWER, now);
+        let mut count = 0;
+        while now < Instant::from_secs(33) {
+            count += said(&mut line).iter().filter(|m| m.starts_with("SIP/2.0 200")).count();
+            now = line.deadline().unwrap().0;
+            line.handle(Input::Timeout, now).unwrap();
+        }
+        assert_eq!(count, 11, "{transport:?}");
+    }
+}
+
+#[test]
+fn every_copy_of_an_answer_is_acknowledged_on_every_transport() {
+    for transport in EVERY {
+        let mut line = Endpoint::new(pair::settings(Some("198.51.100.7")), Entropy::from_seed(2));
+        let (flow, now) = (on(transport), Instant::from_secs(1));
+        let mut outgoing = Pair::new(1).outgoing(Line);
+        outgoing.flow = flow;
+        line.invite(outgoing, now).unwrap();
+        let invite = said(&mut line).remove(0);
+        let value = |name: &str| invite.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
+        let ok = format!(
+            "SIP/2.0 200 OK\r\n{}\r\n{}\r\n{};tag=t\r\n{}\r\n{}\r\nContact: <sip:b@198.51.100.7>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{ANSWER}",
+            value("Via:"),
+            value("From:"),
+            value("To:"),
+            value("Call-ID:"),
+            value("CSeq:"),
+            ANSWER.len()
+        );
+        let acks: Vec<_> = (0..3).flat_map(|_| give(&mut line, flow, &ok, now)).collect();
+        assert_eq!(acks.len(), 3, "{transport:?}");
+        assert!(acks.iter().all(|ack| ack.starts_with("ACK ") && *ack == acks[0]), "{transport:?}");
+    }
 }

@@ -62,7 +62,7 @@ pub(super) struct Asked {
 impl Endpoint {
     /// The peer's REFER.
     pub(super) fn refer(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) {
-        let (referral, quiet) = match self.referral(id, request) {
+        let referral = match self.referral(id, request) {
             Ok(read) => read,
             Err((status, headers)) => return self.answer(flow, request, status, headers, now),
         };
@@ -72,14 +72,15 @@ impl Endpoint {
         session.dialog.refresh(request);
         let first = !core::mem::replace(&mut session.was_referred, true);
         let waits = Some((tx, Box::new(request.clone())));
-        session.asked =
-            Some(Asked { cseq, waits, quiet, first, ends: now + REPORTS_MAX, out: false, next: None });
+        let quiet = !referral.reports;
+        let ends = now + REPORTS_MAX;
+        session.asked = Some(Asked { cseq, waits, quiet, first, ends, out: false, next: None });
         self.timers.set(Due::Session(id, Clock::Referral), now + ANSWER_MAX);
         self.tell_of(id, Event::Referred { session: id, referral: Box::new(referral) });
     }
 
-    /// Reads a REFER: what it asks for, and whether it wants no reports.
-    fn referral(&self, id: SessionId, request: &Message) -> Result<(Referral, bool), Refused> {
+    /// Reads a REFER.
+    fn referral(&self, id: SessionId, request: &Message) -> Result<Referral, Refused> {
         let session = self.sessions.get(&id).filter(|s| !s.over).ok_or((481, &[][..]))?;
         if session.state != State::Confirmed || session.asked.is_some() {
             return Err((491, &[]));
@@ -100,7 +101,7 @@ impl Endpoint {
         let replaces = self.replaced(id, headers.as_deref())?;
         let quiet = request.header("Refer-Sub").is_some_and(|v| text::trim(v).eq_ignore_ascii_case("false"));
         let referred_by = referred_by(request)?;
-        Ok((Referral { to, replaces, referred_by, reports: !quiet }, quiet))
+        Ok(Referral { to, replaces, referred_by, reports: !quiet })
     }
 
     /// What the Replaces header in a Refer-To's URI names. Only calls of the same party count as ours.

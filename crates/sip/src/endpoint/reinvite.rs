@@ -41,10 +41,12 @@ impl Endpoint {
         let Some(way) = session.way_to_offer() else { return };
         match session.reoffer.take() {
             Some(Reoffer::Wanted { sdp, tries }) => {
-                session.authorization = None;
                 session.reoffer = Some(Reoffer::Sent { sdp, tries: tries + 1 });
                 match way {
-                    Way::Reinvite => self.send_reinvite(id, now),
+                    Way::Reinvite => {
+                        session.authorization = None;
+                        self.send_reinvite(id, now);
+                    }
                     Way::Update(tag) => self.send_update(id, tag, now),
                 }
             }

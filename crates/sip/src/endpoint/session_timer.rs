@@ -215,14 +215,10 @@ impl Endpoint {
 
     /// Nobody refreshed.
     pub(super) fn session_expired(&mut self, id: SessionId, now: Instant) {
-        let Some(state) = self.sessions.get(&id).map(|s| s.state) else { return };
-        match state {
-            State::Confirmed => {
-                self.tell_end(id, Event::Ended { session: id, ending: Ending::SessionExpired });
-                self.bye(id, Some(EXPIRED), now);
-            }
-            // Whatever ends the session otherwise is nearer.
-            _ => {}
+        // A session that is not confirmed has nearer ends.
+        if self.sessions.get(&id).is_some_and(|s| s.state == State::Confirmed) {
+            self.tell_end(id, Event::Ended { session: id, ending: Ending::SessionExpired });
+            self.bye(id, Some(EXPIRED), now);
         }
     }
 }

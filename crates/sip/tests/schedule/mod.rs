@@ -302,8 +302,8 @@ impl World {
     }
 }
 
-/// One run: `faults` by number of the message after the setup.
-pub fn run(scenario: &Scenario, faults: &[(usize, Fault)]) {
+/// One run: `faults` by number of the message after the setup. Gives whether they talked in the end, and what passed.
+pub fn run(scenario: &Scenario, faults: &[(usize, Fault)]) -> (bool, Vec<String>) {
     let what = format!("{}: {faults:?}", scenario.name);
     let mut w = World { p: Pair::new(1), sides: Default::default(), said: 0 };
     w.call(scenario.late);
@@ -347,6 +347,7 @@ pub fn run(scenario: &Scenario, faults: &[(usize, Fault)]) {
         assert!(line.session.is_none() || line.ends == 1, "still there: {}", log(&w));
         assert_eq!(phone.ends, 1, "still there: {}", log(&w));
     }
+    let talked = line.talks;
     w.play(&[(At(0), Phone, Leave)], Duration::from_secs(300));
     for who in [Line, Phone] {
         let side = &w.sides[who as usize];
@@ -359,6 +360,7 @@ pub fn run(scenario: &Scenario, faults: &[(usize, Fault)]) {
         let live = w.p.side(who).live();
         assert_eq!(live, Default::default(), "{who:?} leaks: {}", log(&w));
     }
+    (talked, w.p.wire_log)
 }
 
 /// Every schedule of a scenario with up to `most` faults among its first `messages` messages; how many there are.
