@@ -115,7 +115,8 @@ impl Call {
         self.leave_out_trunk(rooms);
         if self.answered || cause != EndCause::OurFault {
             let disposition = self.run.take().map(|_| ()).or(self.place.as_ref().map(|_| ()));
-            let disposition = (disposition.is_some() || self.marks.served || self.blocked).then(|| self.disposition(cause));
+            let disposition =
+                (disposition.is_some() || self.marks.served || self.blocked).then(|| self.disposition(cause));
             rooms.totals.abandoned += u64::from(disposition == Some(Disposition::Abandoned));
             let length_ms = ms(rooms.now.since(self.born));
             self.fact(Fact::Ended { cause, disposition, length_ms }, rooms);
