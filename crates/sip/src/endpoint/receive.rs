@@ -152,6 +152,9 @@ impl Endpoint {
     }
 }
 
+/// Most names told in Unsupported; whoever requires more learns the first of them.
+const UNSUPPORTED_MAX: usize = 16;
+
 type Refused = (u16, Vec<(&'static str, String)>);
 
 /// What nobody may send, known or not: RFC 3261 sections 8.2.1 (methods), 8.2.2.1 (scheme), 8.2.2.3 (Require), 8.2.3
@@ -172,6 +175,7 @@ fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refuse
     let mut unsupported = request.values("Require");
     unsupported.retain(|tag| !known(tag));
     if !unsupported.is_empty() {
+        unsupported.truncate(UNSUPPORTED_MAX);
         return Err((420, vec![("Unsupported", unsupported.join(", "))]));
     }
     match method {

@@ -1,5 +1,5 @@
 //! A SIP message: the bytes as they came, and an index of spans into them. Nothing is rewritten on the way in except
-//! that folded lines become one and wrong UTF-8 becomes U+FFFD; nothing is decoded until somebody asks.
+//! that folded lines become one and each byte of wrong UTF-8 an underscore; nothing is decoded until somebody asks.
 
 mod attestation;
 mod caller;
@@ -175,8 +175,7 @@ impl Message {
     /// The Via of the hop before us.
     pub fn top_via(&self) -> Result<Via, ParseFault> {
         let value = self.headers("Via").next().ok_or(ParseFault::bare(Malformed::Missing("Via")))?;
-        let parts = text::split(value, b',').map_err(|_| ParseFault::bare(Malformed::Header("Via")))?;
-        let first = parts.first().copied().unwrap_or_default();
+        let (first, _) = text::first(value, b',').map_err(|_| ParseFault::bare(Malformed::Header("Via")))?;
         Via::parse(first).map_err(|_| ParseFault::bare(Malformed::Header("Via")))
     }
 
@@ -262,12 +261,8 @@ impl Message {
             return;
         };
         let old = self.lines.get(line).map(|l| self.slice(&l.value)).unwrap_or_default();
-        let rest: Vec<&str> = text::split(old, b',').unwrap_or_default().into_iter().skip(1).collect();
-        let mut value = via.to_string();
-        for hop in rest {
-            value.push_str(", ");
-            value.push_str(hop);
-        }
+        let (_, rest) = text::first(old, b',').unwrap_or_default();
+        let value = format!("{via}{rest}");
         let start = self.head.len();
         self.head.push_str(&value);
         if let Some(line) = self.lines.get_mut(line) {

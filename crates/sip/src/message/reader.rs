@@ -57,7 +57,17 @@ fn unfold(head: &[u8]) -> String {
         }
         at += 2;
     }
-    String::from_utf8(head).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+    String::from_utf8(head).unwrap_or_else(|wrong| readable(wrong.as_bytes()))
+}
+
+/// Bytes that are no UTF-8 become a letter of their own length, so that no answer is longer than what it echoes.
+fn readable(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| '_'));
+    }
+    out
 }
 
 /// Marks the spans. The message is whole even where a fault is reported beside it, as far as it could be read.

@@ -43,6 +43,28 @@ pub(crate) fn split(text: &str, separator: u8) -> Result<Vec<&str>, Bad> {
     if quoted || angle { Err(Bad) } else { Ok(parts) }
 }
 
+/// The part before the first `separator` outside quoted strings and angle brackets, and what follows with it: what
+/// [`split`] would give first, without a list of the rest.
+pub(crate) fn first(text: &str, separator: u8) -> Result<(&str, &str), Bad> {
+    let (mut quoted, mut escaped, mut angle) = (false, false, false);
+    for (at, b) in text.bytes().enumerate() {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' if !angle => quoted = !quoted,
+            _ if quoted => {}
+            b'<' => angle = true,
+            b'>' => angle = false,
+            _ if b == separator && !angle => {
+                let (part, rest) = text.split_at_checked(at).ok_or(Bad)?;
+                return Ok((trim(part), rest));
+            }
+            _ => {}
+        }
+    }
+    if quoted || angle { Err(Bad) } else { Ok((trim(text), "")) }
+}
+
 /// Without linear white space at either end.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
@@ -197,6 +219,8 @@ mod tests {
     #[test]
     fn lists_split_outside_quotes_and_brackets() {
         assert_eq!(split("a, \"b, \\\"c\", <d,e>,", b',').unwrap(), ["a", "\"b, \\\"c\"", "<d,e>", ""]);
+        assert_eq!(first("\"b, c\" , <d,e>,", b','), Ok(("\"b, c\"", ", <d,e>,")));
+        assert_eq!((first("one", b','), first("<open", b',')), (Ok(("one", "")), Err(Bad)));
         assert_eq!(split("\"open", b','), Err(Bad));
         assert_eq!(split("<open", b','), Err(Bad));
     }
