@@ -138,8 +138,9 @@ impl Uri {
 
     /// A parameter of both must be equal; these five must then stand in both.
     fn params_agree(&self, other: &Uri) -> bool {
-        self.params.iter().all(|(name, value)| match other.param(name) {
-            Some(theirs) => match (value.as_deref(), theirs) {
+        self.params.iter().all(|(name, _)| match other.param(name) {
+            // Of a name that stands twice, which it must not (section 19.1.1), the first counts on both sides.
+            Some(theirs) => match (self.param(name).flatten(), theirs) {
                 (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
                 (a, b) => a == b,
             },
@@ -370,6 +371,7 @@ mod tests {
         let same = |a: &str, b: &str| Uri::parse(a).unwrap().same_as(&Uri::parse(b).unwrap());
         assert!(same("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"));
         assert!(same("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"));
+        assert!(same("sip:carol@chicago.com;a=1;a=2", "sip:carol@chicago.com;a=1;a=2"));
         assert!(!same("sip:ALICE@AtLanTa.CoM", "sip:alice@AtLanTa.CoM"));
         assert!(!same("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"));
         assert!(!same("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"));
