@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod desk;
+pub mod doctor;
 pub mod ladder;
 pub mod people;
 pub mod prompts;

@@ -5,6 +5,7 @@ mod block;
 mod calls;
 mod check;
 mod consultant;
+mod doctor;
 mod duty;
 mod recordings;
 mod said;
@@ -62,6 +63,8 @@ enum Verb {
     Demo(demo::Args),
     /// Prove the configuration, the scripts and the prompts.
     Check,
+    /// Look at this machine as a phone or a carrier would: what is wrong, and how to mend it.
+    Doctor(doctor::Doctor),
     /// Make consultants known, list or remove them.
     Consultant {
         #[command(subcommand)]
@@ -188,6 +191,7 @@ fn verb(cli: &Cli, world: &mut World<'_>) -> Result<(), Failure> {
     match &cli.verb {
         Verb::Serve => serve::run(&cli.common, world),
         Verb::Demo(args) => demo::run(args, &cli.common, world),
+        Verb::Doctor(doctor) => doctor::run(doctor, &cli.common, world),
         Verb::Check => check::check(&cli.common, world),
         Verb::Consultant { verb } => consultant::run(verb, &cli.common, world),
         Verb::Recordings { verb } => recordings::run(verb, &cli.common, world),
@@ -201,11 +205,16 @@ fn verb(cli: &Cli, world: &mut World<'_>) -> Result<(), Failure> {
     }
 }
 
+/// The configuration file: the one named, or the first that is there.
+fn config_file(common: &Common, world: &World<'_>) -> Option<PathBuf> {
+    let named = common.config.clone().or_else(|| (world.env)("SENIM_CONFIG").map(PathBuf::from));
+    named.or_else(|| CONFIGS.iter().map(PathBuf::from).find(|p| p.is_file()))
+}
+
 /// Finds, reads and proves the configuration.
 fn plan(common: &Common, world: &World<'_>) -> Result<Plan, Failure> {
-    let named = common.config.clone().or_else(|| (world.env)("SENIM_CONFIG").map(PathBuf::from));
-    let file = named.or_else(|| CONFIGS.iter().map(PathBuf::from).find(|p| p.is_file()));
-    let file = file.ok_or_else(|| Failure::Usage("no configuration; write --config FILE".into()))?;
+    let file = config_file(common, world)
+        .ok_or_else(|| Failure::Usage("no configuration; write --config FILE".into()))?;
     config::load(&file, &common.set, world.env).map_err(Failure::Complaints)
 }
 

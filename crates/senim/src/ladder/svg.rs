@@ -104,7 +104,8 @@ fn message(out: &mut String, arrow: &Arrow, y: usize) -> usize {
             escaped(&arrow.label)
         ),
     );
-    let lines = folded(&arrow.detail);
+    // A number and its unit stay together.
+    let lines = folded(&arrow.detail.replace(" ms", "\u{a0}ms"));
     for (n, part) in lines.iter().enumerate() {
         put(
             out,
