@@ -1,4 +1,4 @@
-//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `bench`, `prompts`.
+//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `fuzz`, `bench`, `prompts`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -20,6 +20,9 @@ cargo xtask VERB
   schedules [--messages N] [--faults N]
                   every schedule of 8 messages and 3 faults between two SIP endpoints: both agree,
                   nothing is left (about two minutes)
+  fuzz [--messages N] [--seed S] [--target T]
+                  a million mutated messages at the endpoint, or so many at one target
+                  (message, uri, sdp, digest, stream): every promise held, or which broke
   bench [--calls N] [--seconds S] [--hold] [--built]
                   the line's figures beside the bare machine's and the goals; --hold seeks
                   how much one core holds (about ten minutes); --built takes the release
@@ -45,6 +48,10 @@ fn main() -> ExitCode {
             &["run", "--release", "--quiet", "-p", "senim-sip", "--example", "schedules", "--"],
             rest,
         ),
+        ["fuzz", rest @ ..] => {
+            let words = ["run", "--release", "--quiet", "-p", "senim-fuzz", "--example", "mutants", "--"];
+            cargo(&root, &words, rest)
+        }
         ["bench", rest @ ..] => bench::verb(&root, rest),
         ["prompts", rest @ ..] => prompts::verb(&root, rest),
         ["help" | "--help" | "-h"] => {

@@ -12,14 +12,14 @@ const FLOORS: [&[&str]; 6] = [
     &["phone", "switch"],
     &["net", "store", "web", "sim", "load"],
     &["senim"],
-    &["xtask"],
+    &["xtask", "fuzz"],
 ];
 
 /// Neighbours that may be seen all the same: the media machine works on the bytes beside it.
 const NEIGHBOURS: [(&str, &[&str]); 1] = [("media", &["sdp", "rtp", "audio"])];
 
 /// Nobody depends on these.
-const LEAVES: [&str; 3] = ["sim", "load", "xtask"];
+const LEAVES: [&str; 4] = ["sim", "load", "xtask", "fuzz"];
 
 /// Outside crates that bring sockets, files, clocks, threads or chance with them.
 const WORLDLY: [&str; 15] = [

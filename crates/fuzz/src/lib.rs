@@ -1,0 +1,17 @@
+//! Bytes that nobody should send, and what must hold whatever they are: pure functions for fuzzers ([`targets`]), a
+//! grammar of SIP that goes wrong in known ways ([`Grammar`]), and an endpoint that lives through it ([`House`]).
+//!
+//! The same functions serve `cargo xtask fuzz`, the short run in the tests, and cargo-fuzz in the folder `fuzz`.
+//!
+//! *Invariant:* nobody depends on it, and it reads no clock.
+#![forbid(unsafe_code)]
+
+mod grammar;
+mod house;
+pub mod targets;
+
+pub use grammar::Grammar;
+pub use house::House;
+
+/// A promise that did not hold; the words say which.
+pub type Broken = String;
