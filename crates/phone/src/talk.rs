@@ -7,7 +7,7 @@ use senim_audio::g711;
 use senim_base::Instant;
 use senim_rtp::{Packet, is_rtcp};
 use senim_sdp::{Codec, Direction, Local, Negotiated, Negotiator};
-use senim_sip::{Ending, Event as SipEvent, Outgoing, SessionId};
+use senim_sip::{Ending, Event as SipEvent, Invitation, Outgoing, SessionId};
 
 /// The call.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Talk {
     /// The ACK that went last: that of the 200 when the talk begins.
     last_ack: Vec<u8>,
     names: Option<String>,
+    /// Who sent the caller here, as the INVITE says.
+    pub(crate) referred_by: Option<String>,
 }
 
 /// What the ACK says to the other side's offer.
@@ -57,6 +59,7 @@ impl Talk {
             late: Late::No,
             last_ack: Vec::new(),
             names: None,
+            referred_by: None,
         }
     }
 
@@ -323,7 +326,7 @@ impl Phone {
 
     pub(crate) fn event(&mut self, event: SipEvent, now: Instant) {
         if let SipEvent::Incoming(invitation) = event {
-            self.rings(invitation.session, invitation.offer, now);
+            self.rings(*invitation, now);
             return;
         }
         if self.parked.as_ref().is_some_and(|t| event.session() == Some(t.session)) {
@@ -380,7 +383,8 @@ impl Phone {
     }
 
     /// A second call finds the phone busy.
-    fn rings(&mut self, session: SessionId, offer: Option<Vec<u8>>, now: Instant) {
+    fn rings(&mut self, invitation: Invitation, now: Instant) {
+        let Invitation { session, offer, request, .. } = invitation;
         if self.talk.is_some() || self.parked.is_some() || offer.is_none() {
             let status = if offer.is_none() { 488 } else { 486 };
             self.endpoint.reject(session, status, Vec::new(), now);
@@ -388,7 +392,9 @@ impl Phone {
         }
         let sdp = self.negotiator();
         self.endpoint.ring(session, 180, None, now);
-        self.begin(Talk::new(session, sdp, offer));
+        let mut talk = Talk::new(session, sdp, offer);
+        talk.referred_by = request.header("Referred-By").map(str::to_owned);
+        self.begin(talk);
         self.out.push_back(Output::Event(Event::Incoming));
     }
 }

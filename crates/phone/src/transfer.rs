@@ -35,6 +35,11 @@ impl Phone {
         self.talk.as_ref().and_then(Talk::names)
     }
 
+    /// Who sent the caller to this phone, as the INVITE says (RFC 3892).
+    pub fn referred_by(&self) -> Option<&str> {
+        self.talk.as_ref()?.referred_by.as_deref()
+    }
+
     /// A talk waits on hold.
     pub fn has_parked(&self) -> bool {
         self.parked.is_some()

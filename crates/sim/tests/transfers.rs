@@ -323,6 +323,7 @@ fn a_blind_transfer_by_refer_joins_the_caller_to_the_colleague() {
     s.w.with_phone(consultant, |p, now| assert!(p.refer("sip:7001@anywhere.example;user=phone", now)));
     wait_for(&mut s.w, consultant, Event::Referred(202));
     wait_for(&mut s.w, other, Event::Incoming);
+    assert_eq!(s.w.look(other).referred_by(), Some("<sip:aigerim@senim.invalid>"), "he sees who asks him");
     s.w.run(secs(2));
     s.hears(caller, &[]);
     s.w.with_phone(other, |p, now| p.answer(now));

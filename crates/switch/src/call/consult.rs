@@ -146,12 +146,12 @@ impl Call {
 
     /// The port of who is asked is open: call him.
     pub(super) fn call_aside(&mut self, leg: LegId, rooms: &mut Rooms) {
-        let id = self.id;
-        let State::Talking(Talking { aside: Some(aside), .. }) = &mut self.state else { return };
+        let (id, language) = (self.id, self.language());
+        let State::Talking(Talking { consultant, aside: Some(aside), .. }) = &mut self.state else { return };
         if aside.leg.id != leg {
             return;
         }
-        match aside.to.call(id, &mut aside.leg, Who::Line, rooms) {
+        match aside.to.call(id, &mut aside.leg, (language, *consultant), Who::Line, rooms) {
             Some(ring) => rooms.timers.set((id, Wake::RungOut), rooms.now + ring),
             None => self.aside_over(ForwardResult::Failed, None, rooms),
         }

@@ -64,11 +64,10 @@ impl Call {
         let id = self.id;
         let State::Direct(d) = &mut self.state else { return };
         let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
-        let Some(Ok(agreed)) = sdp.map(|sdp| l.sdp.accept(sdp)) else {
+        if l.final_answer(id, sdp, rooms).is_err() {
             self.direct_rejected(leg, 488, rooms);
             return;
-        };
-        l.configure(id, &agreed, rooms);
+        }
         let consultant = d.consultant;
         let Some(arrival) = d.arrival.take() else { return };
         self.answer(&arrival, rooms);

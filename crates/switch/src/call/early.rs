@@ -10,7 +10,13 @@ impl Call {
     /// A provisional answer to our offer. One that does not fit is passed over: the final one counts (FEATURES T13).
     pub(super) fn early_sound(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
         let id = self.id;
-        let (Some(sdp), Some((called, _))) = (sdp, self.being_called(leg)) else { return };
+        let called = match &mut self.state {
+            // A phone that rings for a caller of the queue's is not heard before it is picked up.
+            State::Waiting(w) => w.ringing.as_mut().map(|r| &mut r.leg).filter(|l| l.id == leg),
+            State::Direct(d) => d.leg_mut().filter(|l| l.id == leg),
+            _ => self.being_called(leg).map(|(called, _)| called),
+        };
+        let (Some(sdp), Some(called)) = (sdp, called) else { return };
         if let Ok(agreed) = called.sdp.accept(sdp) {
             called.configure(id, &agreed, rooms);
         }

@@ -11,7 +11,7 @@ use crate::facts::{Party, TransferTo};
 use crate::rooms::Rooms;
 use crate::settings::Destination;
 use core::time::Duration;
-use senim_base::{CallId, ConsultantId};
+use senim_base::{CallId, ConsultantId, Language};
 use senim_sdp::Direction;
 use senim_sip::Outgoing;
 
@@ -77,18 +77,23 @@ impl TransferTo {
         }
     }
 
-    /// The leg has its port: calls. Gives how long it may ring, or `None` when he cannot be reached.
+    /// The leg has its port: calls. Gives how long it may ring, or `None` when he cannot be reached. A colleague sees
+    /// the caller's language and who sends him (RFC 3892), as we know him and not as his phone says.
     pub(super) fn call(
         &self,
         call: CallId,
         leg: &mut Leg,
+        (language, by): (Language, ConsultantId),
         who: Who<'_>,
         rooms: &mut Rooms,
     ) -> Option<Duration> {
         match self {
             TransferTo::Consultant(id) => {
-                let shown = show::to_consultant(rooms.settings.show_number, call, None, who.number());
-                wait::ring(call, leg, *id, shown, rooms).then_some(RING)
+                let rule = rooms.settings.show_number;
+                let (from, mut headers) = show::to_consultant(rule, call, Some(language), who.number());
+                let by = rooms.books.person(by).map(|p| format!("<sip:{}@senim.invalid>", p.login));
+                headers.extend(by.map(|by| ("Referred-By".to_owned(), by)));
+                wait::ring(call, leg, *id, (from, headers), rooms).then_some(RING)
             }
             TransferTo::Forward(name) => {
                 let to = rooms.settings.forwards.get(name).cloned()?;

@@ -5,7 +5,7 @@
 use super::{Call, State, Talking, consult::Aside, forward::UCC, leg::Leg, show::Who};
 use crate::facts::{EndCause, Fact, ForwardResult, TransferTo, ms};
 use crate::rooms::{Rooms, Wake};
-use senim_base::{Instant, LegId};
+use senim_base::{ConsultantId, Instant, LegId};
 use senim_media::Order;
 use senim_queue::Input as QueueInput;
 use senim_sip::{Referral, Replaced, SessionId};
@@ -16,6 +16,7 @@ pub(crate) struct Transferring {
     pub(super) to: TransferTo,
     pub(super) leg: Leg,
     since: Instant,
+    by: ConsultantId,
     /// The consultant who sends him on, as long as he is there.
     pub(super) from: Option<Talking>,
 }
@@ -63,7 +64,10 @@ impl Call {
         let leg = to.open(id, rooms).ok_or(503u16)?;
         let State::Talking(t) = core::mem::replace(&mut self.state, State::Script) else { return Err(491) };
         self.fact(Fact::TransferBegan { by: t.consultant, to: to.clone() }, rooms);
-        self.wait_for_answer(Transferring { to, leg, since: rooms.now, from: Some(t) }, rooms);
+        self.wait_for_answer(
+            Transferring { to, leg, since: rooms.now, by: t.consultant, from: Some(t) },
+            rooms,
+        );
         Ok(())
     }
 
@@ -102,7 +106,7 @@ impl Call {
             }
             own.leg.close(self.id, rooms);
         }
-        let mut transfer = Transferring { to, leg, since: rooms.now, from: Some(t) };
+        let mut transfer = Transferring { to, leg, since: rooms.now, by: t.consultant, from: Some(t) };
         if answered {
             self.taken_over(transfer, rooms);
             if let State::Talking(t) = &mut self.state {
@@ -125,12 +129,13 @@ impl Call {
     }
 
     pub(super) fn call_transferred(&mut self, leg: LegId, rooms: &mut Rooms) {
-        let id = self.id;
+        let (id, language) = (self.id, self.language());
         let State::Transferring(t) = &mut self.state else { return };
         if t.leg.id != leg {
             return;
         }
-        match t.to.call(id, &mut t.leg, Who::Caller(self.shown.as_ref()), rooms) {
+        let who = Who::Caller(self.shown.as_ref());
+        match t.to.call(id, &mut t.leg, (language, t.by), who, rooms) {
             Some(ring) => rooms.timers.set((id, Wake::RungOut), rooms.now + ring),
             None => self.transfer_failed(ForwardResult::Failed, None, rooms),
         }
@@ -161,7 +166,7 @@ impl Call {
     /// Somebody has taken the caller: his consultant is free, the new one talks.
     fn taken_over(&mut self, t: Transferring, rooms: &mut Rooms) {
         let id = self.id;
-        let Transferring { to, mut leg, since, from } = t;
+        let Transferring { to, mut leg, since, from, .. } = t;
         self.stop_ringing(rooms);
         let after_ms = ms(rooms.now.since(since));
         let result = ForwardResult::Connected;

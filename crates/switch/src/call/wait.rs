@@ -178,14 +178,9 @@ impl Call {
         if r.leg.id != leg {
             return;
         }
-        match sdp.map(|sdp| r.leg.sdp.accept(sdp)) {
-            Some(Ok(agreed)) => {
-                r.leg.configure(id, &agreed, rooms);
-                rooms.queue_inputs.push_back(QueueInput::Accepted(r.offer));
-            }
-            Some(Err(_)) | None => {
-                self.end_ringing(OfferOutcome::Unreachable, rooms);
-            }
+        match r.leg.final_answer(id, sdp, rooms) {
+            Ok(()) => rooms.queue_inputs.push_back(QueueInput::Accepted(r.offer)),
+            Err(_) => self.end_ringing(OfferOutcome::Unreachable, rooms),
         }
     }
 
