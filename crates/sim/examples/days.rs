@@ -38,6 +38,9 @@ fn run(args: &[String]) -> Result<(), String> {
         let report = run_day(seed, &day)
             .map_err(|wrong| format!("day {seed} went wrong (again: --first {seed} --days 1): {wrong:#?}"))?;
         all.ended += report.ended;
+        all.transfers.0 += report.transfers.0;
+        all.transfers.1 += report.transfers.1;
+        all.conferences += report.conferences;
         all.facts += report.facts;
         all.hash ^= report.hash.rotate_left((seed % 64) as u32);
         for (state, n) in report.by_state {
@@ -52,6 +55,8 @@ fn run(args: &[String]) -> Result<(), String> {
         "{days} days, {} calls of all kinds, {} facts; line calls by final state: {states:?}; hash {:016x}",
         all.ended, all.facts, all.hash
     );
+    let (through, back) = all.transfers;
+    println!("{through} callers sent on, {back} brought back, {} talks of three", all.conferences);
     println!("every caller in exactly one final state, nothing left alive");
     Ok(())
 }

@@ -11,7 +11,7 @@ use core::time::Duration;
 use senim_base::{Entropy, Instant, Language};
 use senim_phone::{Event, Voice};
 use senim_switch::Live;
-use senim_switch::facts::Disposition;
+use senim_switch::facts::{Disposition, Fact, ForwardResult};
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// What a day is made of.
@@ -40,6 +40,10 @@ pub struct DayReport {
     pub by_state: BTreeMap<Disposition, u32>,
     /// Calls of any kind that ended.
     pub ended: u32,
+    /// Callers whom a consultant sent on, and who came through; and those who did not.
+    pub transfers: (u32, u32),
+    /// Three who talked together.
+    pub conferences: u32,
     /// Facts written.
     pub facts: u64,
     /// A hash of all facts: the same seed gives the same.
@@ -374,6 +378,14 @@ impl Stage {
         }
         let ended = check_facts(&self.world.facts).map_err(Wrong::Facts)?;
         let mut report = DayReport { facts: self.world.facts.len() as u64, ..DayReport::default() };
+        for record in &self.world.facts {
+            match record.fact {
+                Fact::TransferEnded { result: ForwardResult::Connected, .. } => report.transfers.0 += 1,
+                Fact::TransferEnded { .. } => report.transfers.1 += 1,
+                Fact::ConferenceBegan { .. } => report.conferences += 1,
+                _ => {}
+            }
+        }
         for disposition in ended.values() {
             report.ended += 1;
             if let Some(d) = disposition {

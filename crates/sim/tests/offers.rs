@@ -185,3 +185,22 @@ fn early_sound_is_heard_and_a_different_final_answer_wins() {
     w.with_phone(caller, |p, now| p.hang_up(now));
     nothing_left(&mut w);
 }
+
+/// FEATURES T13: a softphone that speaks before it is picked up is not heard before; where it says at last that it is,
+/// there it is heard and hears.
+#[test]
+fn a_softphone_that_speaks_early_is_heard_from_the_answer_on() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77010000001");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.play_early(now));
+    w.run(secs(2));
+    assert!(!heard(&w, caller, 1_000, CONSULTANT_HZ) && heard(&w, caller, 1_000, MUSIC_HZ));
+    let host = w.host(consultant).unwrap();
+    w.with_phone(consultant, |p, now| p.answer_at((host, 4_010).into(), now));
+    w.run(secs(3));
+    assert!(hear_each_other(&w, caller, consultant));
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+}
