@@ -33,11 +33,7 @@ impl Call {
                 (EndCause::ConsultantHungUp, _) => self.consultant_leaves_talk(cause, rooms),
                 _ => self.consultant_lost(cause, rooms),
             },
-            State::Talking(_) => {
-                if !self.second_phone_leaves(leg, rooms) {
-                    self.aside_gone(leg, rooms);
-                }
-            }
+            State::Talking(_) => self.beside_gone(leg, rooms),
             State::Transferring(_) => self.left_transferring(leg, cause, rooms),
             State::Forwarding(_) => self.left_forwarding(leg, cause, rooms),
             State::Forwarded(l) if leg == self.caller_leg || l.id == leg => {

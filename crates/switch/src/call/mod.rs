@@ -304,11 +304,7 @@ impl Call {
         rooms.timers.cancel((self.id, Wake::NoProgress));
         match &self.state {
             State::Waiting(_) => self.consultant_declines(leg, status, reason, rooms),
-            State::Talking(_) => {
-                if !self.second_phone_leaves(leg, rooms) {
-                    self.aside_rejected(leg, status, rooms);
-                }
-            }
+            State::Talking(_) => self.beside_rejected(leg, status, rooms),
             State::Transferring(_) => self.transfer_rejected(leg, status, rooms),
             State::Forwarding(_) => self.forward_rejected(leg, status, reason, rooms),
             State::Direct(_) => self.direct_rejected(leg, status, rooms),

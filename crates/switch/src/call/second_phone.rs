@@ -64,6 +64,20 @@ impl Call {
         true
     }
 
+    /// Somebody beside caller and consultant is gone: the second phone, or whoever was asked aside.
+    pub(super) fn beside_gone(&mut self, leg: LegId, rooms: &mut Rooms) {
+        if !self.second_phone_leaves(leg, rooms) {
+            self.aside_gone(leg, rooms);
+        }
+    }
+
+    /// The same, before it was answered.
+    pub(super) fn beside_rejected(&mut self, leg: LegId, status: u16, rooms: &mut Rooms) {
+        if !self.second_phone_leaves(leg, rooms) {
+            self.aside_rejected(leg, status, rooms);
+        }
+    }
+
     /// The second phone is gone, or could not come. `false`: this leg is not its.
     pub(super) fn second_phone_leaves(&mut self, leg: LegId, rooms: &mut Rooms) -> bool {
         let State::Talking(Talking { second, .. }) = &mut self.state else { return false };
