@@ -15,7 +15,8 @@ const DEAD: &str = "<recv request=\"INVITE\"/><pause milliseconds=\"25000\"/></s
 /// It tells who calls only when the caller is shown to it.
 const ALIVE: &str = r#"<recv request="INVITE" rrs="true"><action>
 <ereg regexp="sip:.77017654321@" search_in="hdr" header="P-Asserted-Identity:" check_it="true" assign_to="1"/>
-<ereg regexp="sip:111@" search_in="hdr" header="Diversion:" check_it="true" assign_to="2"/></action></recv>
+<ereg regexp="sip:111@" search_in="hdr" header="Diversion:" check_it="true" assign_to="2"/>
+<ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="3"/></action></recv>
 <Reference variables="1,2"/>
 <send><![CDATA[
 SIP/2.0 180 Ringing
@@ -55,7 +56,7 @@ BYE [next_url] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 [last_Call-ID:]
 From: <sip:1414@[local_ip]>;tag=[pid]b
-To: <sip:line@[remote_ip]>[peer_tag_param]
+To:[$3]
 CSeq: 1 BYE
 Max-Forwards: 70
 Content-Length: 0
