@@ -1,3 +1,5 @@
+//! Ways out in their order, limits on both sides, targets that rest, turn and are replaced.
+
 use super::*;
 use crate::settings::OutIdentity;
 use senim_base::NumberPlan;
