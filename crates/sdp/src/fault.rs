@@ -21,8 +21,10 @@ pub enum Fault {
     },
     /// Peer: no audio stream that is switched on (RFC 3264 section 6: port 0 refuses).
     NoAudio,
-    /// Peer: the audio is neither RTP/AVP nor RTP/AVPF: it asks for encryption or for something else.
+    /// Peer: the audio is neither plain RTP nor RTP with a key that we take: RTP/SAVP without one, or something else.
     NoCommonProtocol,
+    /// Peer: it offers plain RTP where encryption is required (FEATURES T9), or answers without the key it was asked for.
+    Unencrypted,
     /// Peer: no codec of ours.
     NoCommonCodec,
     /// Peer: c= names a host where an address is needed; names are not looked up here.
@@ -47,6 +49,7 @@ impl Fault {
             Fault::NoOffer => 500,
             Fault::NoAudio
             | Fault::NoCommonProtocol
+            | Fault::Unencrypted
             | Fault::NoCommonCodec
             | Fault::HostName
             | Fault::NoConnection
@@ -62,7 +65,10 @@ impl fmt::Display for Fault {
             Fault::TooManyMedia => f.write_str("peer's SDP has too many m= lines"),
             Fault::Malformed { line } => write!(f, "peer's SDP cannot be read at line {line}"),
             Fault::NoAudio => f.write_str("peer has no audio stream switched on"),
-            Fault::NoCommonProtocol => f.write_str("peer's audio is not plain RTP"),
+            Fault::NoCommonProtocol => {
+                f.write_str("peer's audio is neither plain RTP nor encrypted in a way of ours")
+            }
+            Fault::Unencrypted => f.write_str("peer's audio is not encrypted, and must be"),
             Fault::NoCommonCodec => f.write_str("peer has no codec of ours"),
             Fault::HostName => f.write_str("peer's c= line has a host name instead of an address"),
             Fault::NoConnection => f.write_str("peer's SDP has no c= line for its audio"),

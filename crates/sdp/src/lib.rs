@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod codec;
+mod crypto;
 mod description;
 mod direction;
 mod fault;
@@ -16,6 +17,7 @@ mod parse;
 mod terms;
 
 pub use codec::Codec;
+pub use crypto::{Key, Keys, Security, Suite};
 pub use description::{Attribute, Connection, MediaDescription, Origin, SessionDescription};
 pub use direction::Direction;
 pub use fault::Fault;

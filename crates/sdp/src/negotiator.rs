@@ -3,10 +3,11 @@
 //! Lines of m= keep their order and count for the dialog's life; what is not our audio is refused in place.
 //! A fault leaves everything as it was before.
 
-use crate::offered::{PTIME_MS, Stream, choose, is_audio, is_plain_rtp};
+use crate::crypto::Crypto;
+use crate::offered::{PTIME_MS, Stream, choose, is_audio, protection};
 use crate::{
-    Attribute, Capabilities, Codec, Connection, Direction, Fault, Local, MediaDescription, Negotiated,
-    Origin, SessionDescription,
+    Attribute, Capabilities, Codec, Connection, Direction, Fault, Keys, Local, MediaDescription, Negotiated,
+    Origin, Security, SessionDescription,
 };
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub struct Negotiator {
     lines: Vec<Line>,
     audio: usize,
     types: PayloadTypes,
+    /// The tag of the key line in use. Our key of a suite stays the same for the dialog, whoever offers.
+    key_tag: u32,
     offered: Option<Offered>,
     current: Option<Negotiated>,
 }
@@ -58,7 +61,8 @@ struct PayloadTypes {
 impl Negotiator {
     /// A machine for a new dialog.
     pub fn new(capabilities: Capabilities, local: Local) -> Self {
-        let audio = Line { media: "audio".into(), protocol: "RTP/AVP".into(), format: "0".into() };
+        let protocol = if capabilities.security == Security::Require { "RTP/SAVP" } else { "RTP/AVP" };
+        let audio = Line { media: "audio".into(), protocol: protocol.into(), format: "0".into() };
         Negotiator {
             capabilities,
             local,
@@ -67,6 +71,7 @@ impl Negotiator {
             lines: vec![audio],
             audio: 0,
             types: PayloadTypes { pcma: 8, pcmu: 0, telephone_event: 101 },
+            key_tag: 1,
             offered: None,
             current: None,
         }
@@ -93,7 +98,8 @@ impl Negotiator {
             _ => self.current.clone(),
         };
         self.offered = Some(Offered { direction, open: true, before });
-        let audio = self.audio_line(&formats, event, direction, self.capabilities.rtcp_mux);
+        let keys = self.key_lines();
+        let audio = self.audio_line(&formats, event, direction, self.capabilities.rtcp_mux, &keys);
         self.say(audio)
     }
 
@@ -117,8 +123,18 @@ impl Negotiator {
             .copied()
             .ok_or(Fault::NoCommonCodec)?;
         let event = stream.telephone_event.filter(|_| self.capabilities.telephone_event);
-        let terms =
-            Terms { codec, send: payload_type, receive: payload_type, events: event.map(|pt| (pt, pt)) };
+        let line = protection(media, &self.capabilities)?;
+        let ours = |line: &Crypto| self.capabilities.keys.iter().find(|key| key.suite() == line.key.suite());
+        let keys = line.as_ref().and_then(|line| Some((line.tag, ours(line)?.clone(), line.key.clone())));
+        let said: Vec<Crypto> =
+            keys.iter().map(|(tag, ours, _)| Crypto { tag: *tag, key: ours.clone() }).collect();
+        let terms = Terms {
+            codec,
+            send: payload_type,
+            receive: payload_type,
+            events: event.map(|pt| (pt, pt)),
+            keys: keys.map(|(_, send, receive)| Keys { send, receive }),
+        };
         let agreed = self.agree(&stream, &terms, want)?;
 
         self.types.learn(codec, payload_type, event);
@@ -126,7 +142,8 @@ impl Negotiator {
         self.audio = index;
         self.offered = None;
         self.current = Some(agreed.clone());
-        let line = self.audio_line(&[(codec, payload_type)], event, agreed.direction, agreed.rtcp_mux);
+        self.key_tag = said.first().map_or(self.key_tag, |line| line.tag);
+        let line = self.audio_line(&[(codec, payload_type)], event, agreed.direction, agreed.rtcp_mux, &said);
         Ok((self.say(line), agreed))
     }
 
@@ -139,9 +156,7 @@ impl Negotiator {
         let direction = self.offered.as_ref().ok_or(Fault::NoOffer)?.direction;
         let description = SessionDescription::parse(answer)?;
         let media = description.media.get(self.audio).filter(|m| is_audio(m)).ok_or(Fault::NoAudio)?;
-        if !is_plain_rtp(media) {
-            return Err(Fault::NoCommonProtocol);
-        }
+        let (tag, keys) = self.answered_keys(media)?;
         let stream = Stream::read(&description, media)?;
         let ours = &self.capabilities.codecs;
         // RFC 3264 section 6.1: the answer's order is the answerer's preference.
@@ -149,8 +164,9 @@ impl Negotiator {
         let (codec, send) = known.copied().ok_or(Fault::NoCommonCodec)?;
         let event = stream.telephone_event.filter(|_| self.capabilities.telephone_event);
         let events = event.map(|send| (send, self.types.telephone_event));
-        let terms = Terms { codec, send, receive: self.types.of(codec), events };
+        let terms = Terms { codec, send, receive: self.types.of(codec), events, keys };
         let agreed = self.agree(&stream, &terms, direction)?;
+        self.key_tag = tag;
 
         if let Some(offered) = &mut self.offered {
             offered.open = false;
@@ -164,6 +180,31 @@ impl Negotiator {
         if let Some(offered) = self.offered.take() {
             self.current = offered.before;
         }
+    }
+
+    /// The key lines of an offer of ours: the one in use, or for the first time one of each suite (RFC 4568 section
+    /// 7.1.1). A stream that runs in the clear is not offered keys later.
+    fn key_lines(&self) -> Vec<Crypto> {
+        let line = |(tag, key): (u32, &crate::Key)| Crypto { tag, key: key.clone() };
+        let stands = self.offered.as_ref().map_or(self.current.as_ref(), |offered| offered.before.as_ref());
+        match stands {
+            Some(Negotiated { keys: Some(keys), .. }) => vec![line((self.key_tag, &keys.send))],
+            Some(_) => Vec::new(),
+            None if self.capabilities.security == Security::Refuse => Vec::new(),
+            None => (1..).zip(&self.capabilities.keys).map(line).collect(),
+        }
+    }
+
+    /// The keys that an answer leaves us with: it takes one of our lines by its tag (RFC 4568 section 7.1.2), or none
+    /// (RFC 8643 section 3.1).
+    fn answered_keys(&self, media: &MediaDescription) -> Result<(u32, Option<Keys>), Fault> {
+        let ours = self.key_lines();
+        let Some(theirs) = protection(media, &self.capabilities)?.filter(|_| !ours.is_empty()) else {
+            return Ok((self.key_tag, None));
+        };
+        let taken = ours.into_iter().find(|l| l.tag == theirs.tag && l.key.suite() == theirs.key.suite());
+        let send = taken.ok_or(Fault::NoCommonProtocol)?.key;
+        Ok((theirs.tag, Some(Keys { send, receive: theirs.key })))
     }
 
     /// The codec in use first, lest a re-offer switch it for nothing.
@@ -199,6 +240,7 @@ impl Negotiator {
                 .unwrap_or_else(|| self.capabilities.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end())),
             direction: stream.direction.reversed().and(want),
             rtcp_mux,
+            keys: terms.keys.clone(),
         })
     }
 
@@ -208,8 +250,10 @@ impl Negotiator {
         event: Option<u8>,
         direction: Direction,
         rtcp_mux: bool,
+        keys: &[Crypto],
     ) -> MediaDescription {
         let mut attributes = Vec::with_capacity(8);
+        attributes.extend(keys.iter().map(|line| Attribute::new("crypto", line)));
         for (codec, pt) in codecs {
             attributes.push(Attribute::new("rtpmap", format_args!("{pt} {codec}/{}", codec.clock_hz())));
         }
@@ -271,6 +315,7 @@ struct Terms {
     receive: u8,
     /// Theirs, ours.
     events: Option<(u8, u8)>,
+    keys: Option<Keys>,
 }
 
 impl Line {

@@ -1,6 +1,9 @@
 //! What a peer's description says of its audio: which stream is ours to talk on, and its terms.
 
-use crate::{Capabilities, Codec, Connection, Direction, Fault, MediaDescription, SessionDescription};
+use crate::crypto::Crypto;
+use crate::{
+    Capabilities, Codec, Connection, Direction, Fault, MediaDescription, Security, SessionDescription,
+};
 use core::str::FromStr;
 use std::net::IpAddr;
 
@@ -27,6 +30,27 @@ pub(crate) struct Stream {
     pub(crate) direction: Direction,
 }
 
+/// How a stream is protected, under our rule: `Ok(None)` is plain RTP. SAVP wants a key of ours (RFC 4568); AVP may bring
+/// one (RFC 8643).
+pub(crate) fn protection(
+    media: &MediaDescription,
+    capabilities: &Capabilities,
+) -> Result<Option<Crypto>, Fault> {
+    let ours = |crypto: &Crypto| capabilities.keys.iter().any(|key| key.suite() == crypto.key.suite());
+    let key = || media.values("crypto").filter_map(Crypto::parse).find(ours);
+    let key = if capabilities.security == Security::Refuse { None } else { key() };
+    let is = |protocols: [&str; 2]| protocols.iter().any(|p| media.protocol.eq_ignore_ascii_case(p));
+    match key {
+        // With or without early RTCP feedback (RFC 4585), which may stay unused.
+        None if is(["RTP/AVP", "RTP/AVPF"]) => match capabilities.security {
+            Security::Require => Err(Fault::Unencrypted),
+            Security::Refuse | Security::Prefer => Ok(None),
+        },
+        Some(key) if is(["RTP/AVP", "RTP/AVPF"]) || is(["RTP/SAVP", "RTP/SAVPF"]) => Ok(Some(key)),
+        _ => Err(Fault::NoCommonProtocol),
+    }
+}
+
 /// The index of the stream to talk on: `used` so far if it still will do, else the first that will.
 pub(crate) fn choose(
     description: &SessionDescription,
@@ -34,28 +58,24 @@ pub(crate) fn choose(
     used: Option<usize>,
 ) -> Result<usize, Fault> {
     let audio = || description.media.iter().enumerate().filter(|(_, media)| is_audio(media));
-    let plain = || audio().filter(|(_, media)| is_plain_rtp(media));
+    let open = || audio().filter(|(_, media)| protection(media, capabilities).is_ok());
     let common =
         |media: &MediaDescription| codecs(media).iter().any(|(codec, _)| capabilities.codecs.contains(codec));
-    let mut fit = plain().filter(|(_, media)| common(media)).map(|(index, _)| index);
-    if audio().next().is_none() {
-        return Err(Fault::NoAudio);
+    let fit = || open().filter(|(_, media)| common(media));
+    let (_, first) = audio().next().ok_or(Fault::NoAudio)?;
+    if open().next().is_none() {
+        return Err(protection(first, capabilities).err().unwrap_or(Fault::NoCommonProtocol));
     }
-    if plain().next().is_none() {
-        return Err(Fault::NoCommonProtocol);
-    }
-    let first = fit.next().ok_or(Fault::NoCommonCodec)?;
-    Ok(used.filter(|used| fit.any(|index| index == *used)).unwrap_or(first))
+    // Some peers offer the same sound twice, encrypted and plain: the encrypted one is taken.
+    let sealed = |media: &MediaDescription| matches!(protection(media, capabilities), Ok(Some(_)));
+    let best = fit().find(|(_, media)| sealed(media)).or_else(|| fit().next());
+    let (best, _) = best.ok_or(Fault::NoCommonCodec)?;
+    Ok(used.filter(|used| fit().any(|(index, _)| index == *used)).unwrap_or(best))
 }
 
 /// An audio stream that is switched on.
 pub(crate) fn is_audio(media: &MediaDescription) -> bool {
     media.media.eq_ignore_ascii_case("audio") && media.port != 0
-}
-
-/// RTP without encryption, with or without early RTCP feedback (RFC 4585), which may stay unused.
-pub(crate) fn is_plain_rtp(media: &MediaDescription) -> bool {
-    media.protocol.eq_ignore_ascii_case("RTP/AVP") || media.protocol.eq_ignore_ascii_case("RTP/AVPF")
 }
 
 impl Stream {

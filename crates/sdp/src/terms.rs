@@ -1,6 +1,6 @@
 //! What we can do, where we stand, and what was agreed.
 
-use crate::{Codec, Direction};
+use crate::{Codec, Direction, Key, Keys, Security};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -16,6 +16,10 @@ pub struct Capabilities {
     pub ptime_ms: u16,
     /// Whether RTCP may share the RTP port (RFC 5761).
     pub rtcp_mux: bool,
+    /// Whether sound is encrypted.
+    pub security: Security,
+    /// What we seal with: a fresh key for each suite that we do, the best first. None: nothing is encrypted.
+    pub keys: Vec<Key>,
 }
 
 impl Default for Capabilities {
@@ -26,6 +30,8 @@ impl Default for Capabilities {
             telephone_event: true,
             ptime_ms: 20,
             rtcp_mux: false,
+            security: Security::Refuse,
+            keys: Vec::new(),
         }
     }
 }
@@ -68,6 +74,8 @@ pub struct Negotiated {
     pub direction: Direction,
     /// RTCP shares the RTP port.
     pub rtcp_mux: bool,
+    /// The keys, when sound is encrypted.
+    pub keys: Option<Keys>,
 }
 
 /// Prints no address.
@@ -79,6 +87,7 @@ impl fmt::Debug for Negotiated {
             .field("telephone_events", &(self.send_telephone_event, self.receive_telephone_event))
             .field("ptime_ms", &self.send_ptime_ms)
             .field("direction", &self.direction)
+            .field("encrypted", &self.keys.is_some())
             .finish_non_exhaustive()
     }
 }

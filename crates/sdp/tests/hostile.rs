@@ -1,7 +1,9 @@
 //! Whatever comes: an answer or a fault, never a panic, and the m= lines always match.
 
 use proptest::prelude::*;
-use senim_sdp::{Capabilities, Codec, Direction, Local, Negotiator, SessionDescription};
+use senim_sdp::{
+    Capabilities, Codec, Direction, Key, Local, Negotiator, Security, SessionDescription, Suite,
+};
 
 fn media_line() -> impl Strategy<Value = String> {
     let kind = prop::sample::select(vec!["audio", "audio", "audio", "video", "image", "AUDIO"]);
@@ -33,6 +35,9 @@ fn other_line() -> impl Strategy<Value = String> {
             "a=rtcp:65536",
             "a=rtcp:1 IN IP6 ::1",
             "a=rtcp-mux",
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
+            "a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31|1:4",
+            "a=crypto:",
             "a=rtpmap:",
             "a=",
             "a=:",
@@ -61,12 +66,17 @@ fn description() -> impl Strategy<Value = String> {
 
 fn capabilities() -> impl Strategy<Value = Capabilities> {
     let codecs = prop::sample::subsequence(vec![Codec::Pcma, Codec::Pcmu], 0..=2).prop_shuffle();
-    (codecs, any::<bool>(), 0u16..200, any::<bool>()).prop_map(
-        |(codecs, telephone_event, ptime_ms, rtcp_mux)| Capabilities {
+    let security = prop::sample::select(vec![Security::Refuse, Security::Prefer, Security::Require]);
+    let keys = prop::sample::subsequence(Suite::ALL.to_vec(), 0..=4)
+        .prop_map(|suites| suites.into_iter().map(|s| Key::new(s, &vec![3; s.key_len()]).unwrap()).collect());
+    (codecs, any::<bool>(), 0u16..200, any::<bool>(), security, keys).prop_map(
+        |(codecs, telephone_event, ptime_ms, rtcp_mux, security, keys)| Capabilities {
             codecs,
             telephone_event,
             ptime_ms,
             rtcp_mux,
+            security,
+            keys,
         },
     )
 }
@@ -135,8 +145,13 @@ proptest! {
             prop_assert!(callee.answer_to(offer.as_bytes(), want).is_err());
             return Ok(());
         }
-        let (answer, theirs) = callee.answer_to(offer.as_bytes(), want).unwrap();
+        // Encryption is between the two rules: `tests/keys.rs` says how.
+        let Ok((answer, theirs)) = callee.answer_to(offer.as_bytes(), want) else {
+            prop_assert!(a.security == Security::Require || b.security == Security::Require);
+            return Ok(());
+        };
         let ours = caller.accept(answer.as_bytes()).unwrap();
+        prop_assert_eq!(ours.keys.is_some(), theirs.keys.is_some());
         prop_assert_eq!(ours.codec, theirs.codec);
         prop_assert_eq!(ours.direction, theirs.direction.reversed());
         prop_assert_eq!(ours.send_payload_type, theirs.receive_payload_type);
