@@ -115,4 +115,6 @@ pub struct LegReport {
     pub strangers: u64,
     /// Datagrams that were no RTP.
     pub malformed: u64,
+    /// Packets that the key did not open: forged, replayed, or sealed with another.
+    pub forged: u64,
 }

@@ -7,6 +7,7 @@ use crate::mix::Mix;
 use crate::outbox::Outbox;
 use crate::play::Play;
 use crate::report::Reports;
+use crate::secure::Unseal;
 use crate::send::Outgoing;
 use crate::slot::Schedule;
 use arrayvec::ArrayVec;
@@ -50,6 +51,7 @@ pub(crate) struct Leg {
     pub(crate) watch: Watch,
     pub(crate) strangers: Strangers,
     pub(crate) malformed: u64,
+    pub(crate) unseal: Unseal,
     pub(crate) reports: Reports,
 }
 
@@ -112,6 +114,7 @@ impl Leg {
             watch: Watch { since: now, ..Watch::default() },
             strangers: Strangers::default(),
             malformed: 0,
+            unseal: Unseal::default(),
             reports: Reports::new(id, now),
         }
     }
@@ -201,6 +204,7 @@ impl Leg {
             round_trip_us: self.reports.round_trip_us(),
             strangers: self.strangers.all,
             malformed: self.malformed,
+            forged: self.unseal.forged,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the switch may ask of a session.
 
-use crate::StreamConfig;
+use crate::{StreamConfig, StreamKeys};
 use core::time::Duration;
 use senim_base::{ClipId, LegId, PlayId, RecordingId, TrackId};
 use senim_rtp::Digit;
@@ -23,6 +23,14 @@ pub enum Order {
         leg: LegId,
         /// What was agreed.
         stream: StreamConfig,
+    },
+    /// How the leg's packets are protected from now on; before the `Configure` of the same answer. The same keys again
+    /// change nothing; what is not under them is neither heard nor learned from.
+    Secure {
+        /// The leg.
+        leg: LegId,
+        /// The keys; `None`: packets go in the clear.
+        keys: Option<StreamKeys>,
     },
     /// Plays clips one after the other, in place of what the leg hears now. Ends with `PlayEnded` when the last
     /// sample went out, or at once when something else takes its place.

@@ -67,7 +67,9 @@ impl Leg {
         let report = Report { ssrc: self.out.ssrc, sender, block: self.receiver.report(now), bye };
         let mut bytes = [0; REPORT_LEN_MAX];
         let len = report.write(&mut bytes);
-        out.send(self.id, to, !mux, bytes.get(..len).unwrap_or(&[]), &[]);
+        let (id, packet) = (self.id, (bytes.get(..len).unwrap_or(&[]), &[][..]));
+        // A report that cannot be sealed is done without: the next one comes in five seconds.
+        self.out.seal.send(true, packet, |head, rest| out.send(id, to, !mux, head, rest));
     }
 
     /// Takes a peer's report; only the host that may speak is believed.

@@ -2,6 +2,7 @@
 
 use crate::config::StreamConfig;
 use crate::outbox::Outbox;
+use crate::secure::Seal;
 use core::net::SocketAddr;
 use senim_base::{Entropy, Instant, LegId};
 use senim_rtp::{Arrival, Event, Header};
@@ -40,6 +41,7 @@ pub(crate) struct Outgoing {
     /// The next packet begins a talkspurt (RFC 3551 §4.1).
     fresh: bool,
     map: Option<Map>,
+    pub(crate) seal: Seal,
     pub(crate) packets: u64,
     pub(crate) octets: u64,
     pub(crate) not_sent: u64,
@@ -61,6 +63,7 @@ impl Outgoing {
             free_timestamp: None,
             fresh: true,
             map: None,
+            seal: Seal::default(),
             packets: 0,
             octets: 0,
             not_sent: 0,
@@ -210,8 +213,13 @@ impl Outgoing {
 
     fn put(&mut self, to: SocketAddr, header: Header, payload: &[u8], out: &mut Outbox) {
         self.next_seq = header.seq.wrapping_add(1);
-        self.packets += 1;
-        self.octets += payload.len() as u64;
-        out.send(self.leg, to, false, &header.to_bytes(), payload);
+        let leg = self.leg;
+        let packet = (&header.to_bytes()[..], payload);
+        if self.seal.send(false, packet, |head, rest| out.send(leg, to, false, head, rest)) {
+            self.packets += 1;
+            self.octets += payload.len() as u64;
+        } else {
+            self.not_sent += 1;
+        }
     }
 }

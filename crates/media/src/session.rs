@@ -6,6 +6,7 @@ use crate::mix::{Linear, Mix};
 use crate::order::Order;
 use crate::outbox::Outbox;
 use crate::play::Play;
+use crate::secure::SEALED_MAX;
 use core::net::SocketAddr;
 use senim_audio::Bank;
 use senim_base::{CallId, Instant, LegId, PlayId, RecordingId};
@@ -71,6 +72,7 @@ impl Session {
                 }
             }
             Order::Configure { leg, .. }
+            | Order::Secure { leg, .. }
             | Order::SendDigits { leg, .. }
             | Order::AbsorbDigits { leg, .. }
             | Order::Inactivity { leg, .. } => {
@@ -92,7 +94,16 @@ impl Session {
         out: &mut Outbox,
     ) {
         let Some(speaker) = self.leg(leg) else { return };
-        if rtcp || is_rtcp(bytes) {
+        let is_report = rtcp || is_rtcp(bytes);
+        let mut room;
+        let bytes = if speaker.is_sealed() {
+            room = [0; SEALED_MAX];
+            let Some(opened) = speaker.open_sealed(from, is_report, bytes, &mut room) else { return };
+            opened
+        } else {
+            bytes
+        };
+        if is_report {
             speaker.hear_report(from, bytes, now);
             return;
         }
@@ -222,6 +233,7 @@ impl Leg {
     fn obey(&mut self, order: &Order, now: Instant) {
         match order {
             Order::Configure { stream, .. } => self.configure(*stream, now),
+            Order::Secure { keys, .. } => self.secure(keys.as_ref()),
             Order::Record { recording, track, .. } => add(&mut self.record, (*recording, *track)),
             Order::RecordHeard { recording, track, .. } => add(&mut self.record_heard, (*recording, *track)),
             Order::SendDigits { digits, .. } => {

@@ -91,6 +91,18 @@ fn a_conference_of_unequal_phones_does_not_allocate() {
 }
 
 #[test]
+fn sealed_packets_do_not_allocate() {
+    for suite in [senim_rtp::Suite::AesCm80, senim_rtp::Suite::AesGcm256] {
+        let mut world = recorded(config("10.0.0.2:4000"));
+        world.order(Order::Secure { leg: B, keys: Some(world::stream_keys(suite, 1)) });
+        world.order(Order::Bridge { a: A, b: B });
+        // What A says goes out to B sealed; what comes for B is not under its key.
+        assert_eq!(allocations(&mut world), 0, "{suite:?}");
+        assert_eq!((world.close(B).forged, world.close(A).forged), (600, 0));
+    }
+}
+
+#[test]
 fn prompts_digits_and_reports_do_not_allocate() {
     let mut world = recorded(StreamConfig { receive_telephone_event: None, ..config("10.0.0.2:4000") });
     let clips: Vec<ClipId> = vec![world.clip("one", 600.0, 1_000), world.clip("two", 700.0, 333)];

@@ -77,6 +77,11 @@ impl Latch {
         }
     }
 
+    /// Whether `from` may not even become the address in use.
+    pub fn is_stranger(&self, from: SocketAddr) -> bool {
+        from != self.in_use && from != self.named && from.ip() != self.signalling
+    }
+
     /// Decides about a packet from `from`.
     pub fn admit(&mut self, from: SocketAddr, now: Instant) -> Admit {
         let watched = *self.watched.get_or_insert(now);
@@ -88,7 +93,7 @@ impl Latch {
         if from == self.named {
             return self.take(from, now);
         }
-        if from.ip() != self.signalling {
+        if self.is_stranger(from) {
             return Admit::Stranger;
         }
         let silent = match self.heard {

@@ -6,8 +6,11 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use senim_audio::{Bank, g711, listen};
 use senim_base::{CallId, ClipId, Instant, LegId, PlayId, RecordingId, TrackId};
-use senim_media::{Event, Item, LegReport, Order, Outbox, Session, StreamConfig};
-use senim_rtp::{Digit, Event as TelephoneEvent, EventDetector, EventSender, Header, Packet, Step};
+use senim_media::{Event, Item, LegReport, Order, Outbox, Session, StreamConfig, StreamKeys};
+use senim_rtp::{
+    Digit, Event as TelephoneEvent, EventDetector, EventSender, Header, MasterKey, Opener, Packet,
+    SRTP_OVERHEAD_MAX, Sealer, Step, Suite,
+};
 use senim_sdp::{Codec, Direction};
 use std::collections::BTreeMap;
 
@@ -114,6 +117,8 @@ pub(crate) struct World {
     pub(crate) phones: BTreeMap<LegId, Phone>,
     pub(crate) sent: BTreeMap<LegId, Vec<Sent>>,
     pub(crate) configs: BTreeMap<LegId, StreamConfig>,
+    /// What the phones of these legs seal and open with.
+    pub(crate) sealed: BTreeMap<LegId, (Sealer, Opener)>,
     pub(crate) taps: Vec<Tap>,
     pub(crate) ended: Vec<(RecordingId, usize)>,
     pub(crate) events: Vec<(Instant, Event)>,
@@ -133,6 +138,7 @@ impl World {
             phones: BTreeMap::new(),
             sent: BTreeMap::new(),
             configs: BTreeMap::new(),
+            sealed: BTreeMap::new(),
             taps: Vec::new(),
             ended: Vec::new(),
             events: Vec::new(),
@@ -172,6 +178,13 @@ impl World {
     pub(crate) fn configure(&mut self, id: LegId, stream: StreamConfig) {
         self.configs.insert(id, stream);
         self.order(Order::Configure { leg: id, stream });
+    }
+
+    /// From now on the leg and its phone encrypt.
+    pub(crate) fn secure(&mut self, leg: LegId, suite: Suite, byte: u8) {
+        let keys = stream_keys(suite, byte);
+        self.sealed.insert(leg, (Sealer::new(&keys.receive).unwrap(), Opener::new(&keys.send).unwrap()));
+        self.order(Order::Secure { leg, keys: Some(keys) });
     }
 
     pub(crate) fn order(&mut self, order: Order) {
@@ -230,7 +243,13 @@ impl World {
                 arrived.extend(phone.packet().map(|bytes| (*leg, phone.address, bytes)));
             }
         }
-        for (leg, from, bytes) in arrived {
+        for (leg, from, mut bytes) in arrived {
+            if let Some((sealer, _)) = self.sealed.get_mut(&leg) {
+                let len = bytes.len();
+                bytes.resize(len + SRTP_OVERHEAD_MAX, 0);
+                let len = sealer.rtp(&mut bytes, len).unwrap();
+                bytes.truncate(len);
+            }
             self.packet(leg, from, &bytes);
         }
     }
@@ -239,6 +258,12 @@ impl World {
         for item in self.out.items() {
             match item {
                 Item::Send { leg, to, rtcp, bytes } => {
+                    let mut bytes = bytes.to_vec();
+                    if let Some((_, opener)) = self.sealed.get_mut(&leg) {
+                        let opened = if rtcp { opener.rtcp(&mut bytes) } else { opener.rtp(&mut bytes) };
+                        bytes.truncate(opened.expect("the phone can open what is sent to it"));
+                    }
+                    let bytes = &bytes[..];
                     let (header, payload) = match Packet::read(bytes) {
                         Ok(packet) if !rtcp => (packet.header, packet.payload.to_vec()),
                         _ => (Header::default(), bytes.to_vec()),
@@ -327,6 +352,13 @@ impl World {
             assert!((b.header.seq.wrapping_sub(a.header.seq) as i16) > 0, "sequence numbers go on");
         }
     }
+}
+
+/// Keys that differ by their byte.
+pub(crate) fn stream_keys(suite: Suite, byte: u8) -> StreamKeys {
+    let (key, salt) = suite.master_len();
+    let master = |byte| MasterKey::new(suite, &vec![byte; key + salt]).unwrap();
+    StreamKeys { send: master(byte), receive: master(!byte) }
 }
 
 /// A tone of so many milliseconds.
