@@ -490,8 +490,13 @@ fn a_strangers_sound_is_not_heard() {
 fn caller_and_consultant_with_different_codecs_hear_each_other() {
     use senim_sdp::{Capabilities, Codec};
     let mut w = world();
-    let theirs =
-        Capabilities { codecs: vec![Codec::Pcmu], telephone_event: false, ptime_ms: 30, rtcp_mux: false };
+    let theirs = Capabilities {
+        codecs: vec![Codec::Pcmu],
+        telephone_event: false,
+        ptime_ms: 30,
+        rtcp_mux: false,
+        ..Capabilities::default()
+    };
     let consultant = w.consultant_with("aigerim", &Language::ALL, &[], theirs);
     w.with_phone(consultant, |p, _| p.say(Voice::Tone(CONSULTANT_HZ)));
     w.sign_in("aigerim");
