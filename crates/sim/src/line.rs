@@ -7,6 +7,7 @@ use senim_audio::{Bank, tone};
 use senim_base::{Language, NumberPlan};
 use senim_ivr::{Script, World};
 use senim_queue::QueueSettings;
+use senim_sdp::Security;
 use senim_sip::{Flow, IpNet, Transport, TrunkSource};
 use senim_switch::{
     Catalogue, Destination, Features, FloodSettings, ForwardSettings, MediaSettings, NumberRule, OutIdentity,
@@ -106,6 +107,7 @@ impl LineConfig {
             calls_per_second_max: self.calls_max.1,
             probe_every: self.probe_every.filter(|_| flow.is_some()),
             probes_to_turn: 3,
+            srtp: Security::Refuse,
             credentials: None,
         };
         let mut trunks = vec![
@@ -132,6 +134,7 @@ impl LineConfig {
             forwards: BTreeMap::from([("ucc".to_owned(), ucc)]),
             media: MediaSettings {
                 address: LINE,
+                softphone_srtp: Security::Refuse,
                 ports: (20_000, 39_999),
                 caller_inactivity: self.inactivity.0,
                 consultant_inactivity: self.inactivity.1,

@@ -13,6 +13,7 @@ use senim_base::{
 };
 use senim_ivr::Word;
 use senim_media::Order;
+use senim_sdp::Security;
 use senim_sip::{Endpoint, Flow, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -93,6 +94,14 @@ impl Rooms {
     /// What the calendar says.
     pub(crate) fn wall(&self) -> WallTime {
         self.clock.at(self.now)
+    }
+
+    /// The rule for the sound of a trunk, or of a softphone.
+    pub(crate) fn security(&self, trunk: Option<&str>) -> Security {
+        match trunk {
+            Some(name) => self.trunks.settings(name).map(|t| t.srtp).unwrap_or_default(),
+            None => self.settings.media.softphone_srtp,
+        }
     }
 
     /// A whole SIP message came or goes: the trace sees it.

@@ -6,6 +6,7 @@ use core::time::Duration;
 use senim_base::{ClipId, Language, NumberPlan};
 use senim_ivr::Script;
 use senim_queue::QueueSettings;
+use senim_sdp::Security;
 use senim_sip::{Credentials, Flow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,6 +139,8 @@ pub struct TrunkSettings {
     pub probe_every: Option<Duration>,
     /// How many probes must fail in a row to take it out, and succeed to bring it back.
     pub probes_to_turn: u32,
+    /// Whether its sound is encrypted; when it must be, its signalling must be, too (FEATURES T9).
+    pub srtp: Security,
     /// Answers to its challenges.
     pub credentials: Option<Credentials>,
 }
@@ -184,6 +187,8 @@ pub struct MediaSettings {
     pub address: IpAddr,
     /// First and last RTP port; the even ones are used, the odd ones are for RTCP.
     pub ports: (u16, u16),
+    /// Whether the sound of softphones is encrypted; when it must be, their signalling must be, too.
+    pub softphone_srtp: Security,
     /// A caller from whom no packet comes for so long is gone.
     pub caller_inactivity: Duration,
     /// A consultant from whom no packet comes for so long has lost his softphone.

@@ -2,6 +2,7 @@
 
 use crate::api::{Command, Peer, Ticket};
 use crate::books::Books;
+use crate::call::leg::Side;
 use crate::call::{Call, Knock, SecondCall, State, Then};
 use crate::facts::{CallerIdentity, Doing, Fact, ms};
 use crate::flood::{Flood, Token};
@@ -14,6 +15,7 @@ use crate::trunks::{Trunks, Turned};
 use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
 use senim_ivr::Purpose;
 use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
+use senim_sdp::Security;
 use senim_sip::{Endpoint, Event as SipEvent, Invitation, Origin};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -396,7 +398,11 @@ impl Switch {
             self.consulted(call, invitation);
             return;
         }
+        let open = !invitation.flow.transport.is_secure();
         let decided = self.destination(&invitation.dialled, user).and_then(|then| {
+            if open && self.rooms.security(trunk.as_deref()) == Security::Require {
+                return Err((403, "its signalling is not encrypted, and must be"));
+            }
             if self.draining.is_some() {
                 return Err((503, "the line is about to stop"));
             }
@@ -419,7 +425,7 @@ impl Switch {
             let knock = Knock {
                 session: invitation.session,
                 offer: invitation.offer.as_deref(),
-                peer: invitation.flow.remote.ip(),
+                side: Side::inviting(invitation, trunk.as_deref(), &self.rooms),
                 dialled: invitation.dialled.clone(),
                 identity,
                 counted,
@@ -457,7 +463,9 @@ impl Switch {
     fn second_phone(&mut self, named: senim_sip::SessionId, replaces: bool, invitation: &Invitation) {
         let call = self.rooms.sessions.get(&named).and_then(|(call, _)| self.calls.get_mut(call));
         let came = match call {
-            Some(call) => call.second_phone(named, replaces, &second_call(invitation), &mut self.rooms),
+            Some(call) => {
+                call.second_phone(named, replaces, &second_call(invitation, &self.rooms), &mut self.rooms)
+            }
             None => Err((481, "no call is there")),
         };
         if let Err((status, why)) = came {
@@ -468,7 +476,8 @@ impl Switch {
     /// A consultant who talks calls somebody: that lies within the caller's call.
     fn consulted(&mut self, call: CallId, invitation: &Invitation) {
         let Some(c) = self.calls.get_mut(&call) else { return };
-        if let Err((status, why)) = c.consult_by_call(&second_call(invitation), &mut self.rooms) {
+        if let Err((status, why)) = c.consult_by_call(&second_call(invitation, &self.rooms), &mut self.rooms)
+        {
             self.turn_away(invitation, None, status, why);
         }
     }
@@ -608,11 +617,11 @@ fn named(invitation: &Invitation) -> Option<(senim_sip::SessionId, bool)> {
     replaced.or(invitation.joins.map(|session| (session, false)))
 }
 
-fn second_call(invitation: &Invitation) -> SecondCall<'_> {
+fn second_call<'a>(invitation: &'a Invitation, rooms: &Rooms) -> SecondCall<'a> {
     SecondCall {
         session: invitation.session,
         offer: invitation.offer.as_deref(),
-        peer: invitation.flow.remote.ip(),
+        side: Side::inviting(invitation, None, rooms),
         dialled: &invitation.dialled,
     }
 }

@@ -6,6 +6,7 @@ use super::tables::{Config, Trunk};
 use core::time::Duration;
 use senim_base::Redacted;
 use senim_queue::QueueSettings;
+use senim_sdp::Security;
 use senim_sip::{Algorithm, Credentials, Transport};
 use senim_switch::{Destination, NumberRule};
 use std::collections::BTreeSet;
@@ -463,6 +464,12 @@ impl Builder<'_> {
                     }
                 },
             };
+            if t.srtp == Security::Require && target.as_ref().is_some_and(|t| !t.transport.is_secure()) {
+                self.say(
+                    &path("srtp"),
+                    "keys would be told in signalling that anybody can read; write ;transport=tls in uri, or srtp = \"prefer\"",
+                );
+            }
             if t.forwards && t.uri.is_empty() {
                 self.say(
                     &path("forwards"),

@@ -2,6 +2,7 @@
 //! holds the two together.
 
 use senim_base::NumberPlan;
+use senim_sdp::Security;
 use senim_switch::api::TraceMode;
 use senim_switch::{Features, OutIdentity, ShowNumber};
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,8 @@ pub struct Media {
     pub ports: String,
     /// Threads; 0: one a core.
     pub workers: u32,
+    /// Whether the sound of softphones is encrypted: `prefer`, `require`, `refuse`.
+    pub softphone_srtp: Security,
     /// A caller from whom nothing is heard so long is gone, seconds; 0: never.
     pub caller_inactivity_s: u32,
     /// A consultant from whom nothing is heard so long has lost his softphone, seconds; 0: never.
@@ -182,6 +185,8 @@ pub struct Trunk {
     pub probe_s: u32,
     /// So many answers must be missing in a row to take it out, and come to bring it back.
     pub probes_to_turn: u32,
+    /// Whether its sound is encrypted: `prefer`, `require`, `refuse`.
+    pub srtp: Security,
     /// The name it knows us by; empty: it does not ask.
     pub username: String,
     /// The password for it; better in `password_file`.
@@ -256,6 +261,7 @@ impl Default for Media {
             advertised: String::new(),
             ports: "20000-29999".into(),
             workers: 0,
+            softphone_srtp: Security::Prefer,
             caller_inactivity_s: 60,
             consultant_inactivity_s: 8,
         }
@@ -294,6 +300,7 @@ impl Default for Trunk {
             calls_per_second_max: 50,
             probe_s: 0,
             probes_to_turn: 3,
+            srtp: Security::Prefer,
             username: String::new(),
             password: String::new(),
             password_file: String::new(),

@@ -37,6 +37,7 @@ pub fn switch(
         media: MediaSettings {
             address: plan.media_address,
             ports: plan.ports,
+            softphone_srtp: plan.config.media.softphone_srtp,
             caller_inactivity: seconds(plan.config.media.caller_inactivity_s),
             consultant_inactivity: seconds(plan.config.media.consultant_inactivity_s),
         },
@@ -81,6 +82,7 @@ fn trunk(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> TrunkSettings {
         calls_per_second_max: t.table.calls_per_second_max,
         probe_every: (probe > 0).then(|| seconds(probe)),
         probes_to_turn: t.table.probes_to_turn,
+        srtp: t.table.srtp,
         credentials: t.credentials.clone(),
     }
 }

@@ -1,6 +1,9 @@
 //! A call comes in: its number says what answers it, its offer must fit, a port must be free. Then it is answered.
 
-use super::{Call, Direct, Feature, Marks, Recording, State, leg::Leg};
+use super::{
+    Call, Direct, Feature, Marks, Recording, State,
+    leg::{Leg, Side, unfit},
+};
 use crate::facts::{CallerIdentity, EndCause, Fact, Party, ms};
 use crate::flood::Token;
 use crate::rooms::{Output, Rooms, Wake};
@@ -9,7 +12,6 @@ use senim_ivr::{Input as ScriptInput, Purpose, Run, Script};
 use senim_media::Order;
 use senim_sdp::Negotiated;
 use senim_sip::SessionId;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What answers the call.
@@ -40,7 +42,7 @@ pub(crate) struct Arrival {
 pub(crate) struct Knock<'a> {
     pub(crate) session: SessionId,
     pub(crate) offer: Option<&'a [u8]>,
-    pub(crate) peer: IpAddr,
+    pub(crate) side: Side,
     pub(crate) dialled: String,
     pub(crate) trunk: Option<String>,
     pub(crate) user: Option<ConsultantId>,
@@ -58,11 +60,14 @@ impl Call {
         knock: Knock<'_>,
         rooms: &mut Rooms,
     ) -> Result<Call, (u16, &'static str)> {
-        let mut leg = Leg::open(id, Party::Caller, knock.peer, rooms).ok_or((503, "no RTP port is free"))?;
-        let Ok((sdp, agreed)) = leg.invited(knock.offer) else {
-            leg.closed(id, rooms);
-            rooms.order(id, Order::CloseSession);
-            return Err((488, "the SDP offers no codec that the line speaks"));
+        let mut leg = Leg::open(id, Party::Caller, knock.side, rooms).ok_or((503, "no RTP port is free"))?;
+        let (sdp, agreed) = match leg.invited(knock.offer) {
+            Ok(fits) => fits,
+            Err(fault) => {
+                leg.closed(id, rooms);
+                rooms.order(id, Order::CloseSession);
+                return Err(unfit(fault));
+            }
         };
         leg.attach(id, knock.session, rooms);
         let shown = knock.identity.number.clone().filter(|_| !knock.identity.anonymous);

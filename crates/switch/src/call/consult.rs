@@ -3,14 +3,17 @@
 //! whoever leaves, nobody is forgotten: from here the caller is handed over (`transfer.rs`) or all three are brought
 //! together (`conference.rs`).
 
-use super::{Call, Recording, State, Talking, leg::Leg, show::Who};
+use super::{
+    Call, Recording, State, Talking,
+    leg::{Leg, Side, unfit},
+    show::Who,
+};
 use crate::facts::{Fact, ForwardResult, Party, TransferTo, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{CallId, ConsultantId, Instant, LegId};
 use senim_media::Order;
 use senim_sdp::Negotiated;
 use senim_sip::SessionId;
-use std::net::IpAddr;
 
 /// Somebody asked aside.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub(crate) struct Own {
 pub(crate) struct SecondCall<'a> {
     pub(crate) session: SessionId,
     pub(crate) offer: Option<&'a [u8]>,
-    pub(crate) peer: IpAddr,
+    pub(crate) side: Side,
     pub(crate) dialled: &'a str,
 }
 
@@ -50,10 +53,13 @@ impl Own {
         second: &SecondCall<'_>,
         rooms: &mut Rooms,
     ) -> Result<Own, (u16, &'static str)> {
-        let mut leg = Leg::open(call, party, second.peer, rooms).ok_or((503, "no RTP port is free"))?;
-        let Ok((sdp, agreed)) = leg.invited(second.offer) else {
-            leg.closed(call, rooms);
-            return Err((488, "the SDP offers no codec that the line speaks"));
+        let mut leg = Leg::open(call, party, second.side, rooms).ok_or((503, "no RTP port is free"))?;
+        let (sdp, agreed) = match leg.invited(second.offer) {
+            Ok(fits) => fits,
+            Err(fault) => {
+                leg.closed(call, rooms);
+                return Err(unfit(fault));
+            }
         };
         leg.attach(call, second.session, rooms);
         Ok(Own { leg, session: second.session, sdp, agreed })

@@ -5,7 +5,7 @@
 use super::forward::Forwarding;
 use super::{
     Call, State,
-    leg::Leg,
+    leg::{Leg, Side},
     show::{self, Who},
 };
 use crate::facts::{Fact, ForwardResult, Party, TryOutcome, ms};
@@ -60,7 +60,8 @@ impl Call {
         let Some(way) = rooms.trunks.way(&to.trunk, &d.tried, rooms.now, &mut rooms.entropy) else {
             return false;
         };
-        let Some(leg) = Leg::open(id, Party::Forward, way.flow.remote.ip(), rooms) else { return false };
+        let side = Side::offered(way.flow, Some(&way.trunk), rooms);
+        let Some(leg) = Leg::open(id, Party::Forward, side, rooms) else { return false };
         rooms.trunks.carry(&way.trunk);
         self.out_trunk = Some(way.trunk.clone());
         d.leg = Some(leg);

@@ -1,6 +1,11 @@
 //! A number that rings one consultant and no queue: for measuring programs and for training.
 
-use super::{Call, State, arrive::Arrival, leg::Leg, show};
+use super::{
+    Call, State,
+    arrive::Arrival,
+    leg::{Leg, Side},
+    show,
+};
 use crate::facts::{EndCause, Fact, Party};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{ConsultantId, LegId};
@@ -35,7 +40,8 @@ impl Call {
         let State::Direct(d) = &mut self.state else { return };
         let softphone = super::wait::softphone(d.consultant, rooms);
         let leg = softphone.and_then(|(_, flow)| {
-            Leg::open(self.id, Party::Consultant(d.consultant), flow.remote.ip(), rooms)
+            let side = Side::offered(flow, None, rooms);
+            Leg::open(self.id, Party::Consultant(d.consultant), side, rooms)
         });
         match leg {
             Some(leg) => d.leg = Some(leg),

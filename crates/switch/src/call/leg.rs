@@ -5,10 +5,58 @@ use crate::api::Peer;
 use crate::facts::{Fact, Party};
 use crate::rooms::Rooms;
 use senim_base::{CallId, LegId, RecordingId, TrackId};
-use senim_media::{Order, StreamConfig};
-use senim_sdp::{Capabilities, Direction, Fault, Local, Negotiated, Negotiator};
-use senim_sip::{Flow, SessionId};
+use senim_media::{Order, StreamConfig, StreamKeys};
+use senim_sdp::{Capabilities, Direction, Fault, Key, Local, Negotiated, Negotiator, Security, Suite};
+use senim_sip::{Flow, Invitation, SessionId};
 use std::net::{IpAddr, SocketAddr};
+
+/// Whom a leg is for: where his signalling comes from, and the rule for his sound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side {
+    peer: IpAddr,
+    security: Security,
+}
+
+impl Side {
+    /// One who invites us. If he makes the offer, it is for him to know who reads his keys on the way.
+    pub(crate) fn inviting(invitation: &Invitation, trunk: Option<&str>, rooms: &Rooms) -> Side {
+        match invitation.offer {
+            Some(_) => Side { peer: invitation.flow.remote.ip(), security: rooms.security(trunk) },
+            None => Side::offered(invitation.flow, trunk, rooms),
+        }
+    }
+
+    /// One to whom we make an offer. Keys that may be left out stay out of signalling that anybody can read.
+    pub(crate) fn offered(flow: Flow, trunk: Option<&str>, rooms: &Rooms) -> Side {
+        let security = match rooms.security(trunk) {
+            Security::Prefer if !flow.transport.is_secure() => Security::Refuse,
+            security => security,
+        };
+        Side { peer: flow.remote.ip(), security }
+    }
+
+    /// What our side of his leg can do: a fresh key for each suite.
+    fn capabilities(self, rooms: &mut Rooms) -> Capabilities {
+        let mut key = |suite: Suite| {
+            let mut bytes = vec![0; suite.key_len()];
+            rooms.entropy.fill(&mut bytes);
+            Key::new(suite, &bytes)
+        };
+        let keys = match self.security {
+            Security::Refuse => Vec::new(),
+            Security::Prefer | Security::Require => Suite::ALL.into_iter().filter_map(&mut key).collect(),
+        };
+        Capabilities { security: self.security, keys, ..Capabilities::default() }
+    }
+}
+
+/// Why an offer was not taken, for the facts.
+pub(crate) fn unfit(fault: Fault) -> (u16, &'static str) {
+    match fault {
+        Fault::Unencrypted => (488, "its sound is not encrypted, and must be"),
+        _ => (488, "the SDP offers no codec that the line speaks"),
+    }
+}
 
 /// A leg.
 #[derive(Debug)]
@@ -25,19 +73,20 @@ pub(crate) struct Leg {
     /// Where the signalling of this party comes from: only its sound may come from elsewhere than SDP says.
     peer: IpAddr,
     direction: Direction,
+    encrypted: bool,
     recorded: bool,
 }
 
 impl Leg {
     /// Takes a port and has it opened. `None` when no port is free.
-    pub(crate) fn open(call: CallId, party: Party, peer: IpAddr, rooms: &mut Rooms) -> Option<Leg> {
+    pub(crate) fn open(call: CallId, party: Party, side: Side, rooms: &mut Rooms) -> Option<Leg> {
         let port = rooms.ports.take(rooms.now)?;
         let id = rooms.leg_id();
         let local = Local {
             address: SocketAddr::new(rooms.settings.media.address, port),
             session_id: rooms.entropy.u64() >> 2,
         };
-        let sdp = Negotiator::new(Capabilities::default(), local);
+        let sdp = Negotiator::new(side.capabilities(rooms), local);
         rooms.order(call, Order::Open { leg: id, port });
         Some(Leg {
             id,
@@ -47,8 +96,9 @@ impl Leg {
             trunk: None,
             way: None,
             port,
-            peer,
+            peer: side.peer,
             direction: Direction::SendRecv,
+            encrypted: false,
             recorded: false,
         })
     }
@@ -125,6 +175,11 @@ impl Leg {
     pub(crate) fn configure(&mut self, call: CallId, agreed: &Negotiated, rooms: &mut Rooms) {
         self.direction = agreed.direction;
         let stream = StreamConfig::from((agreed, self.peer));
+        let keys = agreed.keys.as_ref().and_then(StreamKeys::agreed);
+        if keys.is_some() || self.encrypted {
+            self.encrypted = keys.is_some();
+            rooms.order(call, Order::Secure { leg: self.id, keys });
+        }
         rooms.order(call, Order::Configure { leg: self.id, stream });
     }
 

@@ -3,7 +3,7 @@
 //! (THREATS, toll fraud).
 
 use super::{
-    leg::Leg,
+    leg::{Leg, Side},
     show::{self, Who},
     wait,
 };
@@ -61,14 +61,15 @@ impl TransferTo {
         match self {
             TransferTo::Consultant(id) => {
                 let (_, flow) = wait::softphone(*id, rooms)?;
-                let leg = Leg::open(call, self.party(), flow.remote.ip(), rooms)?;
+                let leg = Leg::open(call, self.party(), Side::offered(flow, None, rooms), rooms)?;
                 rooms.engage(*id, call);
                 Some(leg)
             }
             TransferTo::Forward(name) => {
                 let to = rooms.settings.forwards.get(name)?;
                 let way = rooms.trunks.way(&to.trunk, &[], rooms.now, &mut rooms.entropy)?;
-                let mut leg = Leg::open(call, self.party(), way.flow.remote.ip(), rooms)?;
+                let side = Side::offered(way.flow, Some(&way.trunk), rooms);
+                let mut leg = Leg::open(call, self.party(), side, rooms)?;
                 rooms.trunks.carry(&way.trunk);
                 leg.trunk = Some(way.trunk);
                 leg.way = Some(way.flow);

@@ -1,13 +1,17 @@
 //! The caller waits: music, his place now and then, and consultants' phones ringing for him one at a time.
 
-use super::{Call, State, Talking, leg::Leg, show};
+use super::{
+    Call, State, Talking,
+    leg::{Leg, Side},
+    show,
+};
 use crate::facts::{EndCause, Fact, OfferOutcome, Party, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{ConsultantId, Instant, Language, LegId, OfferId, PlayId};
 use senim_ivr::{Placement, Word, spoken};
 use senim_queue::{Caller, Input as QueueInput, Refusal, Withdrawn};
-use senim_sdp::Direction;
-use senim_sip::{Flow, Outgoing, Rejection};
+use senim_sdp::{Direction, Security};
+use senim_sip::{Binding, Flow, Outgoing, Rejection};
 
 /// Where a caller stands in the queue.
 #[derive(Clone, Debug)]
@@ -139,7 +143,10 @@ impl Call {
         self.fact(Fact::Offered { offer, consultant }, rooms);
         let State::Waiting(w) = &mut self.state else { return };
         let flow = softphone(consultant, rooms).map(|(_, flow)| flow);
-        let leg = flow.and_then(|f| Leg::open(self.id, Party::Consultant(consultant), f.remote.ip(), rooms));
+        let leg = flow.and_then(|flow| {
+            let side = Side::offered(flow, None, rooms);
+            Leg::open(self.id, Party::Consultant(consultant), side, rooms)
+        });
         match leg {
             Some(leg) => w.ringing = Some(Ringing { offer, consultant, leg, since: rooms.now }),
             None => {
@@ -279,7 +286,9 @@ impl Call {
 /// Where a consultant's softphone is: what to call, and the flow it registered on.
 pub(super) fn softphone(consultant: ConsultantId, rooms: &Rooms) -> Option<(String, Flow)> {
     let login = &rooms.books.person(consultant)?.login;
-    let binding = rooms.sip.bindings(login).last()?;
+    let secure_only = rooms.settings.media.softphone_srtp == Security::Require;
+    let may_ring = |b: &&Binding| b.flow.transport.is_secure() || !secure_only;
+    let binding = rooms.sip.bindings(login).iter().rfind(may_ring)?;
     Some((binding.uri.to_string(), binding.flow))
 }
 
