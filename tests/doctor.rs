@@ -116,6 +116,8 @@ fn without_a_line_a_port_that_another_program_has_is_told() {
     let house = House::new();
     let (rows, _) = examined(&house);
     is(&rows, "line", "warn");
+    is(&rows, "consultants", "fail");
+    assert!(!house.path("data").exists(), "looking makes nothing");
     let (udp, tcp) = (format!("listens udp:{}", house.sip()), format!("listens tcp:{}", house.sip()));
     is(&rows, &udp, "ok");
     let _other = UdpSocket::bind(house.sip()).unwrap();

@@ -44,6 +44,10 @@ pub(super) fn consultants(plan: &Plan, board: Option<&Board>) -> Vec<Finding> {
     if let Some(board) = board {
         return vec![counted(&board.consultants)];
     }
+    // Nothing is made by looking: a folder made by another user would be shut to the line.
+    if !plan.data.join("journal").is_dir() {
+        return vec![nobody()];
+    }
     let known = Desk::open(plan).and_then(|mut desk| desk.command(&Command::ListConsultants));
     match known {
         Ok(Reply::Consultants { consultants }) if consultants.is_empty() => vec![nobody()],

@@ -1,3 +1,5 @@
+//! Words and order of findings.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Ladders as an operator sees them: the expected drawings stand here.
+
 use super::*;
 use expect_test::expect;
 use senim_base::{CallId, ConsultantId, Instant, OfferId, WallTime};

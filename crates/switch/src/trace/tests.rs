@@ -1,3 +1,5 @@
+//! What the trace keeps, what it does not, and both sides of its ceilings.
+
 use super::*;
 use senim_base::WallTime;
 
