@@ -76,7 +76,7 @@ pub(super) fn clock(plan: &Plan, dates: &[String]) -> Vec<Finding> {
         now.rfc3339(offset).chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect();
     let sign = if offset < 0 { '-' } else { '+' };
     let zone = format!("{local} at UTC{sign}{}:{:02}", offset.abs() / 60, offset.abs() % 60);
-    let mut findings = vec![synchronised(zone, said_by_timedatectl().as_deref())];
+    let mut findings = vec![synchronised(&zone, said_by_timedatectl().as_deref())];
     findings.extend(dates.iter().filter_map(|d| skew(now, d)));
     findings
 }
@@ -87,7 +87,7 @@ fn said_by_timedatectl() -> Option<String> {
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
 }
 
-fn synchronised(zone: String, ntp: Option<&str>) -> Finding {
+fn synchronised(zone: &str, ntp: Option<&str>) -> Finding {
     let what = "clock";
     let mend = "run chrony or systemd-timesyncd: times of calls and recordings are evidence";
     match ntp {
@@ -152,7 +152,7 @@ mod tests {
         let late = skew(now, "Sat, 13 Nov 2010 23:29:11 GMT").unwrap();
         assert_eq!((late.verdict, late.found.as_str()), (Verdict::Warn, "6 s behind a trunk's"));
         assert_eq!(skew(now, "yesterday"), None);
-        let of = |ntp| synchronised("now".into(), ntp).verdict;
+        let of = |ntp| synchronised("now", ntp).verdict;
         assert_eq!((of(Some("yes")), of(Some("no")), of(None)), (Verdict::Ok, Verdict::Warn, Verdict::Warn));
     }
 }
