@@ -13,7 +13,7 @@ fn status_of(answers: &[String]) -> u16 {
 }
 
 #[test]
-fn whoever_knows_the_tags_but_speaks_from_elsewhere_changes_nothing() {
+fn whoever_knows_the_tags_but_speaks_elsewhere_changes_nothing() {
     let mut p = Pair::new(1);
     let (_, b) = p.talk(Phone);
     for (n, method) in
@@ -81,21 +81,21 @@ fn a_user_whose_address_changed_proves_himself_and_the_dialog_goes_on_there() {
     let mut p = Pair::of_strangers(3);
     p.line.guard_mut().set_account("bota", Secrets::from_password("bota", "senim.example", "other"));
     let (_, b) = talk_of_a_user(&mut p);
-    let elsewhere = "203.0.113.44:7000";
+    let moved = "203.0.113.44:7000";
     let info = p.in_dialog(Phone, "INFO", 50, "", "");
-    let asked = p.from_elsewhere(elsewhere, info.as_bytes());
+    let asked = p.elsewhere(moved, info.as_bytes());
     assert_eq!(status_of(&asked), 401);
     assert!(p.told(Line).is_empty());
     // Another user of the house is not he.
     let bota = Credentials { user: "bota".into(), ..credentials("other") };
-    assert_eq!(status_of(&p.from_elsewhere(elsewhere, proved(&info, &asked[0], &bota).as_bytes())), 403);
-    let asked = p.from_elsewhere(elsewhere, info.as_bytes());
+    assert_eq!(status_of(&p.elsewhere(moved, proved(&info, &asked[0], &bota).as_bytes())), 403);
+    let asked = p.elsewhere(moved, info.as_bytes());
     let right = proved(&info, &asked[0], &credentials("correct"));
-    assert_eq!(status_of(&p.from_elsewhere(elsewhere, right.as_bytes())), 200);
+    assert_eq!(status_of(&p.elsewhere(moved, right.as_bytes())), 200);
     p.until(Line, "Info");
     // The way he left is nobody's now.
     let old = p.in_dialog(Phone, "INFO", 51, "", "");
-    assert_eq!(status_of(&p.from_elsewhere("198.51.100.7:5060", old.as_bytes())), 401);
+    assert_eq!(status_of(&p.elsewhere("198.51.100.7:5060", old.as_bytes())), 401);
     let now = p.now;
     p.line.hang_up(b, None, now);
     let mut to = Vec::new();
@@ -104,7 +104,7 @@ fn a_user_whose_address_changed_proves_himself_and_the_dialog_goes_on_there() {
             to.push(flow.remote.to_string());
         }
     }
-    assert_eq!(to, [elsewhere]);
+    assert_eq!(to, [moved]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn another_host_of_the_same_trunk_is_heard_and_not_followed() {
     let mut p = Pair::with(settings(Some("198.51.100.0/24")), 4);
     let (_, b) = p.talk(Phone);
     let info = p.in_dialog(Phone, "INFO", 50, "", "");
-    assert_eq!(status_of(&p.from_elsewhere("198.51.100.99:5060", info.as_bytes())), 200);
+    assert_eq!(status_of(&p.elsewhere("198.51.100.99:5060", info.as_bytes())), 200);
     p.until(Line, "Info");
     p.at(Line, |e, now| e.hang_up(b, None, now));
     // It went the dialog's own way.
@@ -241,4 +241,34 @@ fn a_challenge_within_a_trunks_call_is_answered_once() {
     }
     p.until(Phone, "Ended");
     p.at_rest();
+}
+
+#[test]
+fn of_somebody_called_by_his_mere_address_the_address_is_all_there_is() {
+    let mut p = Pair::of_strangers(10);
+    let (a, _) = p.talk(Line);
+    let info = p.in_dialog(Phone, "INFO", 50, "", "");
+    assert_eq!(status_of(&p.elsewhere("203.0.113.44:5060", info.as_bytes())), 403);
+    assert_eq!(status_of(&p.elsewhere("198.51.100.7:40000", info.as_bytes())), 200);
+    p.until(Line, "Info");
+    p.at(Line, |e, now| e.hang_up(a, None, now));
+}
+
+#[test]
+fn a_user_called_where_he_registered_is_that_user() {
+    let mut p = Pair::of_strangers(11);
+    let register = "REGISTER sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKr\r\n\
+                    Max-Forwards: 70\r\nFrom: <sip:aigul@senim.example>;tag=r\r\nTo: <sip:aigul@senim.example>\r\n\
+                    Call-ID: r\r\nCSeq: 1 REGISTER\r\nContact: <sip:aigul@198.51.100.7:5060>\r\nContent-Length: 0\r\n\r\n";
+    let asked = p.elsewhere("198.51.100.7:5060", register.as_bytes());
+    let right = proved(register, &asked[0], &credentials("correct"));
+    assert_eq!(status_of(&p.elsewhere("198.51.100.7:5060", right.as_bytes())), 200);
+    let (a, _) = p.talk(Line);
+    let info = p.in_dialog(Phone, "INFO", 50, "", "");
+    let asked = p.elsewhere("203.0.113.44:7000", info.as_bytes());
+    assert_eq!(status_of(&asked), 401);
+    let right = proved(&info, &asked[0], &credentials("correct"));
+    assert_eq!(status_of(&p.elsewhere("203.0.113.44:7000", right.as_bytes())), 200);
+    p.until(Line, "Info");
+    p.at(Line, |e, now| e.hang_up(a, None, now));
 }

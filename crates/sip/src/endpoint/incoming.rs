@@ -109,7 +109,7 @@ impl Endpoint {
         let (early, changed) = (s.early_sdp.is_some(), s.ours.as_deref() != Some(sdp));
         let grant = s.request.as_deref().and_then(|r| self.settings.session_timer.grant(r).ok()).flatten();
         let timer = Grant::headers(grant);
-        let mut headers = vec![("Allow", wire::ALLOW), ("Supported", wire::SUPPORTED), ("Accept", wire::SDP)];
+        let mut headers = wire::CAPABILITIES.to_vec();
         headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
         let Some((tx, bytes)) = self.say(session, 200, &headers, (!early).then_some(sdp)) else { return };
         for clock in [Clock::KeepRinging, Clock::RepeatRing, Clock::PrackLate] {

@@ -236,7 +236,8 @@ impl Endpoint {
     ) {
         let stands = self.sessions.get(&id).is_some_and(|s| s.state == State::Confirmed);
         let (contact, timer) = (self.settings.contact(flow), Grant::headers(grant.filter(|_| stands)));
-        let mut headers = vec![("Contact", contact.as_str()), ("Allow", wire::ALLOW)];
+        let mut headers = vec![("Contact", contact.as_str())];
+        headers.extend(wire::CAPABILITIES);
         headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
         self.answer(flow, request, 200, &headers, now);
         if stands {
@@ -286,11 +287,8 @@ impl Endpoint {
                 let contact = self.settings.contact(flow);
                 let grant = self.settings.session_timer.grant(&request).ok().flatten().filter(|_| stands);
                 let timer = Grant::headers(grant);
-                let mut headers = vec![
-                    ("Contact", contact.as_str()),
-                    ("Allow", wire::ALLOW),
-                    ("Supported", wire::SUPPORTED),
-                ];
+                let mut headers = vec![("Contact", contact.as_str())];
+                headers.extend(wire::CAPABILITIES);
                 headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
                 if let Some(s) = self.sessions.get_mut(&session) {
                     s.ours = Some(sdp.clone());

@@ -12,7 +12,11 @@ pub(super) const ALLOW: &str =
 /// The extensions that we know, for Supported; a request may require them.
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces, join, norefersub";
 
-/// The same of a call without an offer.
+/// What a 2xx says of us.
+pub(super) const CAPABILITIES: [(&str, &str); 3] =
+    [("Allow", ALLOW), ("Supported", SUPPORTED), ("Accept", SDP)];
+
+/// What we support in a call without an offer.
 pub(super) const SUPPORTED_LATE: &str = "timer, replaces, join, norefersub";
 
 /// Why a session whose offer got no answer ends (RFC 3326).

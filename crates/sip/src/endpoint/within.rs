@@ -47,8 +47,7 @@ impl Endpoint {
                 self.info(id, request);
             }
             Method::Options => {
-                let headers = [("Allow", wire::ALLOW), ("Accept", wire::SDP), ("Supported", wire::SUPPORTED)];
-                self.answer(flow, request, 200, &headers, now);
+                self.answer(flow, request, 200, &wire::CAPABILITIES, now);
             }
             Method::Refer => self.refer(id, flow, request, now),
             Method::Notify => self.notified(id, flow, request, now),

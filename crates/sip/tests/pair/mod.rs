@@ -214,11 +214,11 @@ impl Pair {
 
     /// Puts bytes on the wire as if a third party had sent them to the line.
     pub fn stranger(&mut self, bytes: &[u8]) -> Vec<String> {
-        self.from_elsewhere("203.0.113.9:5060", bytes)
+        self.elsewhere("203.0.113.9:5060", bytes)
     }
 
     /// Puts bytes on the line's wire as if they came from that address; gives what the line says to it.
-    pub fn from_elsewhere(&mut self, remote: &str, bytes: &[u8]) -> Vec<String> {
+    pub fn elsewhere(&mut self, remote: &str, bytes: &[u8]) -> Vec<String> {
         let remote = remote.parse().unwrap();
         let flow = Flow { transport: Transport::Udp, local: Line.address(), remote, connection: 0 };
         let now = self.now;
