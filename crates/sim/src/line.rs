@@ -8,10 +8,10 @@ use senim_base::{Language, NumberPlan};
 use senim_ivr::{Script, World};
 use senim_queue::QueueSettings;
 use senim_sdp::Security;
-use senim_sip::{Flow, IpNet, Transport, TrunkSource};
+use senim_sip::{Expiry, Flow, IpNet, Transport, TrunkSource};
 use senim_switch::{
     Catalogue, Destination, Features, FloodSettings, ForwardSettings, MediaSettings, NumberRule, OutIdentity,
-    Settings, ShowNumber, TrunkSettings,
+    RegistrationSettings, Settings, ShowNumber, TrunkSettings,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -39,6 +39,10 @@ pub struct LineConfig {
     pub prompt: Duration,
     /// How much of what they hear phones keep.
     pub keep_heard: Duration,
+    /// Registrations of the line at carriers.
+    pub registrations: Vec<RegistrationSettings>,
+    /// How often softphones are asked whether they live.
+    pub softphone_probe: Option<Duration>,
     /// Numbers of callers who withhold them are kept.
     pub keep_restricted: bool,
     /// The longest time without a packet from a caller, and from a consultant.
@@ -57,6 +61,8 @@ impl LineConfig {
             probe_every: None,
             prompt: Duration::from_millis(1_500),
             keep_heard: Duration::ZERO,
+            registrations: Vec::new(),
+            softphone_probe: None,
             keep_restricted: true,
             inactivity: (Duration::from_secs(60), Duration::from_secs(8)),
         }
@@ -128,6 +134,9 @@ impl LineConfig {
                 number("7*", Destination::Consultant("*".into())),
             ],
             trunks,
+            registrations: self.registrations.clone(),
+            register_expiry: Expiry::default(),
+            softphone_probe: self.softphone_probe,
             queues: vec![self.queue.clone()],
             scripts: scripts().map(|s| (s.name().to_owned(), Arc::new(s))).into(),
             catalogue,

@@ -27,7 +27,8 @@ fn a_number_that_is_to_be_forgotten_is_in_no_fact_and_on_no_board() {
     w.sign_in("aigerim");
     let caller = w.caller("anonymous");
     // {"attest":"A","orig":{"tn":"77011234567"}} in its middle.
-    let claimed = "e30.eyJhdHRlc3QiOiJBIiwib3JpZyI6eyJ0biI6Ijc3MDExMjM0NTY3In19.c2ln;info=<https://c.example/a>";
+    let claimed =
+        "e30.eyJhdHRlc3QiOiJBIiwib3JpZyI6eyJ0biI6Ijc3MDExMjM0NTY3In19.c2ln;info=<https://c.example/a>";
     let headers = [
         ("P-Asserted-Identity", "<tel:+77011234567;verstat=TN-Validation-Passed>"),
         ("Remote-Party-ID", "<sip:87011234567@carrier.example>;privacy=full"),

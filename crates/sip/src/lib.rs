@@ -13,22 +13,24 @@ pub mod flow;
 pub mod framer;
 pub mod guard;
 pub mod message;
+pub mod overload;
 pub mod registrar;
 mod transaction;
 
 pub use digest::{Algorithm, Credentials, Secrets};
 pub use endpoint::{
-    Counts, Ending, Endpoint, Event, Fault, Input, Invitation, Origin, Outgoing, Output, Reason, Referral,
-    Refusal, Rejection, Replaced, RequestId, SESSIONS_MAX, STREAMS_MAX, SessionId, SessionTimer, Settings,
-    TrunkSource,
+    Counts, ENROLMENTS_MAX, Ending, Endpoint, Enrolment, EnrolmentId, Event, Fault, Input, Invitation,
+    Origin, Outgoing, Output, Reason, Referral, Refusal, Rejection, Replaced, RequestId, SESSIONS_MAX,
+    STREAMS_MAX, SessionId, SessionTimer, Settings, TrunkSource,
 };
 pub use flow::{Flow, IpNet, Transport};
 pub use framer::{Frame, Framer, FramingFault};
-pub use guard::{Authenticated, Guard, Verdict};
+pub use guard::{Authenticated, Guard, Tally, Verdict};
 pub use message::MessageBuilder as Builder;
 pub use message::{
     Attest, Caller, Claims, Contacts, DIVERSIONS_MAX, Diversions, IDENTITY_MAX, Malformed, Message,
     MessageBuilder, Method, NameAddr, ParseFault, Scheme, StartLine, Uri, Via,
 };
-pub use registrar::{Binding, Cause, Change, RegisterReply, Registrar};
-pub use transaction::TRANSACTIONS_MAX;
+pub use overload::{Budgets, Class, Known, Rate, Source};
+pub use registrar::{Binding, Cause, Change, Expiry, RegisterReply, Registrar};
+pub use transaction::{CALLS_MAX, LIVE_MAX, OTHERS_MAX, TRANSACTIONS_MAX};

@@ -4,6 +4,7 @@
 use crate::flow::Flow;
 use crate::guard::Authenticated;
 use crate::message::{Contacts, Message, NameAddr, Scheme, Uri, text};
+use crate::transaction::timers::T64;
 use core::fmt;
 use core::time::Duration;
 use senim_base::{Instant, Timers};
@@ -16,6 +17,15 @@ pub const BINDINGS_MAX: usize = 8;
 pub const EXPIRES_MIN_S: u32 = 30;
 /// Longest registration, seconds; a longer one is shortened to this.
 pub const EXPIRES_MAX_S: u32 = 3_600;
+/// Hops of a Path. A REGISTER by way of more is refused.
+pub const PATH_MAX: usize = 8;
+/// How often a phone that registered by RFC 5626 is to show itself on its connection, seconds.
+const FLOW_TIMER_S: &str = "120";
+/// So many probes must go unanswered in a row until a phone is gone.
+pub const SILENT_PROBES: u32 = 2;
+
+/// The extensions of REGISTER that may be required of us.
+pub(crate) const EXTENSIONS: [&str; 2] = ["path", "outbound"];
 
 /// One phone of a user.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +34,10 @@ pub struct Binding {
     pub uri: Uri,
     /// The way it registered: calls go there.
     pub flow: Flow,
+    /// The proxies that calls to it go through, the first first: Route headers (RFC 3327).
+    pub path: Vec<String>,
+    /// How much the phone itself is preferred among its owner's, in thousandths.
+    pub q: u16,
     /// When it is forgotten unless refreshed.
     pub expires: Instant,
     id: u64,
@@ -31,6 +45,35 @@ pub struct Binding {
     cseq: u32,
     /// `+sip.instance` (RFC 5626 section 4.1): the same phone after a restart.
     instance: Option<String>,
+    /// `reg-id` (RFC 5626 section 4.2): which of an instance's flows.
+    reg_id: Option<u32>,
+    /// When it was granted last, and what proved the request: a copy of that gets the same answer.
+    granted: Instant,
+    proof: String,
+    /// Probes that were not answered, in a row.
+    silent: u32,
+}
+
+/// Bounds of a registration's life, seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Expiry {
+    /// A shorter one is answered 423.
+    pub min_s: u32,
+    /// A longer one is shortened to this; it is also what is granted to those who do not say.
+    pub max_s: u32,
+}
+
+impl Default for Expiry {
+    fn default() -> Self {
+        Expiry { min_s: EXPIRES_MIN_S, max_s: EXPIRES_MAX_S }
+    }
+}
+
+impl Binding {
+    /// The Route headers of a call to it: its Path (RFC 3327 section 5.4).
+    pub fn routes(&self) -> Vec<(String, String)> {
+        self.path.iter().map(|hop| ("Route".to_owned(), hop.clone())).collect()
+    }
 }
 
 impl fmt::Debug for Binding {
@@ -39,10 +82,19 @@ impl fmt::Debug for Binding {
     }
 }
 
+/// A phone to be asked whether it lives.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Probe {
+    pub(crate) id: u64,
+    pub(crate) flow: Flow,
+    pub(crate) uri: String,
+    pub(crate) path: Vec<String>,
+}
+
 /// The answer to a REGISTER; Via, To and the rest are the endpoint's.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RegisterReply {
-    /// 200, 400, 403, 404, 423 or 500.
+    /// 200, 400, 403, 404, 420, 423, 439 or 500.
     pub status: u16,
     /// Contact of every binding, Min-Expires …
     pub headers: Vec<(&'static str, String)>,
@@ -63,6 +115,8 @@ pub enum Cause {
     Removed,
     /// Its connection closed or cannot be sent to.
     FlowLost,
+    /// It answered no probe.
+    Silent,
 }
 
 /// A user came within reach or went out of it. Refreshes and second phones are no change.
@@ -98,7 +152,13 @@ pub struct Registrar {
     owners: BTreeMap<u64, String>,
     by_flow: BTreeSet<(Flow, u64)>,
     timers: Timers<u64>,
+    /// When each binding is probed next.
+    probes: Timers<u64>,
+    probe_every: Option<Duration>,
+    expiry: Expiry,
     next_id: u64,
+    /// How often the set of flows changed.
+    turns: u64,
     changes: VecDeque<Change>,
 }
 
@@ -106,8 +166,29 @@ pub struct Registrar {
 struct Wish {
     uri: Uri,
     instance: Option<String>,
+    reg_id: Option<u32>,
+    q: u16,
     /// 0 removes.
     expires_s: u32,
+}
+
+/// What a request says about all its Contacts.
+struct Terms {
+    /// Expires.
+    header: Option<u32>,
+    /// `reg-id` counts.
+    outbound: bool,
+    /// It came by a way on which a `sips:` Contact means something.
+    secure: bool,
+}
+
+/// What all Contacts of a request share.
+struct Request<'a> {
+    call_id: &'a str,
+    cseq: u32,
+    path: Vec<String>,
+    proof: String,
+    flow: Flow,
 }
 
 impl Registrar {
@@ -130,7 +211,8 @@ impl Registrar {
         let answered = self.try_register(who, request, flow, now);
         answered.unwrap_or_else(|status| {
             let headers = match status {
-                423 => vec![("Min-Expires", EXPIRES_MIN_S.to_string())],
+                420 => vec![("Unsupported", "path".to_owned())],
+                423 => vec![("Min-Expires", self.expiry.min_s.to_string())],
                 500 => vec![("Retry-After", "1".to_owned())],
                 _ => Vec::new(),
             };
@@ -154,6 +236,7 @@ impl Registrar {
         }
         let (cseq, _) = request.cseq().map_err(|_| 400u16)?;
         let user = who.user();
+        let (path, outbound) = way(request)?;
         match request.contact().map_err(|_| 400u16)? {
             Contacts::Star if request.expires() == Some(0) => {
                 self.in_order(user, request.call_id(), cseq, |_| true)?;
@@ -161,18 +244,52 @@ impl Registrar {
             }
             Contacts::Star => return Err(400),
             Contacts::List(list) => {
-                let wishes = wishes(list, request.expires())?;
+                let terms = Terms { header: request.expires(), outbound, secure: flow.transport.is_secure() };
+                let wishes = self.wishes(list, &terms)?;
                 let named = |b: &Binding| wishes.iter().any(|w| w.names(b));
                 self.in_order(user, request.call_id(), cseq, named)?;
                 let was_here = self.users.contains_key(user);
+                let proof = who.clone().into_proof();
+                let told = Request { call_id: request.call_id(), cseq, path, proof, flow };
                 for wish in wishes {
-                    self.grant(user, wish, (request.call_id(), cseq), flow, now);
+                    self.grant(user, wish, &told, now);
                 }
                 self.settle(user, was_here, Cause::Removed);
             }
         }
-        let headers = self.bindings(user).iter().map(|b| ("Contact", contact(b, now))).collect();
-        Ok(RegisterReply { status: 200, headers })
+        Ok(self.granted(user, request, now))
+    }
+
+    /// What a copy of a REGISTER that was granted gets, so that no transaction needs to remember it: the answer made
+    /// again. A copy comes on the same flow, with the same number and the same proof, while a transaction would live.
+    pub fn repeated(&self, request: &Message, flow: Flow, now: Instant) -> Option<RegisterReply> {
+        if !self.has_flow(flow) {
+            return None;
+        }
+        let to = request.to().ok()?.uri;
+        let (user, (cseq, _)) = (to.user()?, request.cseq().ok()?);
+        let same = |b: &Binding| {
+            b.flow == flow && b.cseq == cseq && b.call_id == request.call_id() && now.since(b.granted) < T64
+        };
+        let proved = |b: &Binding| {
+            !b.proof.is_empty() && request.headers("Authorization").any(|line| line.contains(&b.proof))
+        };
+        let known = self.bindings(&user).iter().any(|b| same(b) && proved(b));
+        known.then(|| self.granted(&user, request, now))
+    }
+
+    /// 200 with every Contact, and what RFC 3327 section 5.3 and RFC 5626 section 6 want said.
+    fn granted(&self, user: &str, request: &Message, now: Instant) -> RegisterReply {
+        let bindings = self.bindings(user);
+        let mut headers: Vec<_> = bindings.iter().map(|b| ("Contact", contact(b, now))).collect();
+        headers.extend(request.headers("Path").map(|path| ("Path", path.to_owned())));
+        let cseq = request.cseq().map_or(0, |(cseq, _)| cseq);
+        let here = |b: &Binding| b.reg_id.is_some() && b.cseq == cseq && b.call_id == request.call_id();
+        if bindings.iter().any(here) {
+            headers.push(("Require", "outbound".to_owned()));
+            headers.push(("Flow-Timer", FLOW_TIMER_S.to_owned()));
+        }
+        RegisterReply { status: 200, headers }
     }
 
     /// Section 10.3 step 7: within one Call-ID an update must have a higher CSeq than what it updates.
@@ -187,11 +304,11 @@ impl Registrar {
         if late { Err(500) } else { Ok(()) }
     }
 
-    fn grant(&mut self, user: &str, wish: Wish, (call_id, cseq): (&str, u32), flow: Flow, now: Instant) {
-        let mut id = None;
-        while let Some(old) = self.bindings(user).iter().find(|b| wish.names(b)).map(|b| b.id) {
-            id = Some(old);
-            self.forget(old);
+    fn grant(&mut self, user: &str, wish: Wish, told: &Request<'_>, now: Instant) {
+        let named: Vec<u64> = self.bindings(user).iter().filter(|b| wish.names(b)).map(|b| b.id).collect();
+        // A refresh keeps the number and moves to the end: the latest heard of its rank.
+        for id in &named {
+            self.forget(*id);
         }
         if wish.expires_s == 0 {
             return;
@@ -201,27 +318,46 @@ impl Registrar {
         {
             self.forget(oldest);
         }
-        let id = id.unwrap_or_else(|| {
+        let id = named.last().copied().unwrap_or_else(|| {
             self.next_id += 1;
             self.next_id
         });
         let expires = now + Duration::from_secs(u64::from(wish.expires_s));
         self.owners.insert(id, user.to_owned());
-        self.by_flow.insert((flow, id));
+        self.turns += u64::from(self.by_flow.insert((told.flow, id)));
         self.timers.set(id, expires);
-        let (call_id, instance) = (call_id.to_owned(), wish.instance);
-        let binding = Binding { uri: wish.uri, flow, expires, id, call_id, cseq, instance };
-        self.users.entry(user.to_owned()).or_default().push(binding);
+        if let Some(every) = self.probe_every {
+            self.probes.set(id, now + every);
+        }
+        let binding = Binding {
+            uri: wish.uri,
+            flow: told.flow,
+            path: told.path.clone(),
+            q: wish.q,
+            expires,
+            id,
+            call_id: told.call_id.to_owned(),
+            cseq: told.cseq,
+            instance: wish.instance,
+            reg_id: wish.reg_id,
+            granted: now,
+            proof: told.proof.clone(),
+            silent: 0,
+        };
+        let list = self.users.entry(user.to_owned()).or_default();
+        let place = list.partition_point(|b| b.q <= binding.q);
+        list.insert(place, binding);
     }
 
     /// Takes out one binding; an emptied user goes with it.
     fn forget(&mut self, id: u64) -> Option<String> {
         self.timers.cancel(id);
+        self.probes.cancel(id);
         let user = self.owners.remove(&id)?;
         let list = self.users.get_mut(&user)?;
         if let Some(at) = list.iter().position(|b| b.id == id) {
             let gone = list.remove(at);
-            self.by_flow.remove(&(gone.flow, id));
+            self.turns += u64::from(self.by_flow.remove(&(gone.flow, id)));
         }
         if list.is_empty() {
             self.users.remove(&user);
@@ -252,7 +388,7 @@ impl Registrar {
         }
     }
 
-    /// The phones of a user, the earliest registered first.
+    /// The phones of a user, the most preferred last: by `q` (RFC 3261 section 20.10), then by when they were heard.
     pub fn bindings(&self, user: &str) -> &[Binding] {
         self.users.get(user).map_or(&[], Vec::as_slice)
     }
@@ -289,6 +425,57 @@ impl Registrar {
         }
     }
 
+    /// Whether somebody registered on this flow.
+    pub fn has_flow(&self, flow: Flow) -> bool {
+        self.by_flow.range((flow, 0)..=(flow, u64::MAX)).next().is_some()
+    }
+
+    /// Whether this user did.
+    pub fn is_at(&self, user: &str, flow: Flow) -> bool {
+        self.bindings(user).iter().any(|b| b.flow == flow)
+    }
+
+    /// Every flow that somebody registered on, one several times if several did.
+    pub fn flows(&self) -> impl Iterator<Item = Flow> {
+        self.by_flow.iter().map(|(flow, _)| *flow)
+    }
+
+    /// A number that changes with [`Registrar::flows`].
+    pub fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Other bounds, for registrations from now on.
+    pub fn set_expiry(&mut self, expiry: Expiry) {
+        self.expiry = expiry;
+    }
+
+    /// How often phones are asked whether they live; `None`: never. For registrations from now on.
+    pub fn set_probing(&mut self, every: Option<Duration>) {
+        self.probe_every = every;
+    }
+
+    /// The next phone to be asked.
+    pub(crate) fn probe(&mut self, now: Instant) -> Option<Probe> {
+        let id = self.probes.expire(now)?;
+        let user = self.owners.get(&id)?;
+        let binding = self.bindings(user).iter().find(|b| b.id == id)?;
+        Some(Probe { id, flow: binding.flow, uri: binding.uri.to_string(), path: binding.path.clone() })
+    }
+
+    /// A phone answered its probe, whatever it said, or did not.
+    pub(crate) fn probed(&mut self, id: u64, answered: bool, now: Instant) {
+        let Some(user) = self.owners.get(&id) else { return };
+        let list = self.users.get_mut(user);
+        let Some(binding) = list.and_then(|l| l.iter_mut().find(|b| b.id == id)) else { return };
+        binding.silent = if answered { 0 } else { binding.silent + 1 };
+        if binding.silent >= SILENT_PROBES {
+            self.lose(id, Cause::Silent);
+        } else if let Some(every) = self.probe_every {
+            self.probes.set(id, now + every);
+        }
+    }
+
     /// Forgets what was not refreshed in time.
     pub fn expire(&mut self, now: Instant) {
         while let Some(id) = self.timers.expire(now) {
@@ -296,9 +483,9 @@ impl Registrar {
         }
     }
 
-    /// When [`Registrar::expire`] has something to do next.
+    /// When something is to be done next: to expire, or to probe.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.next().map(|(at, _)| at)
+        [self.timers.next(), self.probes.next()].into_iter().flatten().map(|(at, _)| at).min()
     }
 
     /// The next change, in order; drain it after every call.
@@ -313,36 +500,87 @@ impl fmt::Debug for Registrar {
     }
 }
 
-impl Wish {
-    /// The same phone: an equal Contact, or the same instance.
-    fn names(&self, binding: &Binding) -> bool {
-        self.uri.same_as(&binding.uri) || self.instance.is_some() && self.instance == binding.instance
-    }
-}
-
-/// Section 10.3 steps 6 and 7: settles how long each Contact may stay.
-fn wishes(list: Vec<NameAddr>, header: Option<u32>) -> Result<Vec<Wish>, u16> {
-    if list.len() > BINDINGS_MAX {
-        return Err(400);
-    }
-    let settle = |contact: NameAddr| {
-        if contact.uri.scheme != Scheme::Sip {
+impl Registrar {
+    /// Section 10.3 steps 6 and 7: settles how long each Contact may stay.
+    fn wishes(&self, list: Vec<NameAddr>, terms: &Terms) -> Result<Vec<Wish>, u16> {
+        if list.len() > BINDINGS_MAX {
             return Err(400);
+        }
+        let wishes = list.into_iter().map(|contact| self.wish(contact, terms));
+        let wishes = wishes.collect::<Result<Vec<_>, _>>()?;
+        // RFC 5626 section 6: one flow a request.
+        let lasting = wishes.iter().filter(|w| w.expires_s > 0).count();
+        if lasting > 1 && wishes.iter().any(|w| w.reg_id.is_some()) {
+            return Err(400);
+        }
+        Ok(wishes)
+    }
+
+    fn wish(&self, contact: NameAddr, terms: &Terms) -> Result<Wish, u16> {
+        match contact.uri.scheme {
+            Scheme::Sip => {}
+            Scheme::Sips if terms.secure => {}
+            _ => return Err(400),
         }
         let asked = contact.param("expires").map(|v| v.and_then(text::saturating_u32));
         let asked = match asked {
-            Some(asked) => asked.unwrap_or(EXPIRES_MAX_S),
-            None => header.unwrap_or(EXPIRES_MAX_S),
+            Some(asked) => asked.unwrap_or(self.expiry.max_s),
+            None => terms.header.unwrap_or(self.expiry.max_s),
         };
-        if asked > 0 && asked < EXPIRES_MIN_S {
+        if asked > 0 && asked < self.expiry.min_s {
             return Err(423);
         }
         let instance = contact.param("+sip.instance").flatten().map(text::unquote);
+        let reg_id = contact.param("reg-id").flatten().and_then(text::saturating_u32);
+        let reg_id = reg_id.filter(|id| terms.outbound && instance.is_some() && (1..1 << 31).contains(id));
+        let q = contact.param("q").flatten().map_or(1_000, thousandths);
         // Headers of a Contact's URI come back to whoever asks (RFC 4475 section 3.3.14); no call of ours takes them.
         let uri = contact.uri;
-        Ok(Wish { uri, instance, expires_s: asked.min(EXPIRES_MAX_S) })
-    };
-    list.into_iter().map(settle).collect()
+        Ok(Wish { uri, instance, reg_id, q, expires_s: asked.min(self.expiry.max_s) })
+    }
+}
+
+impl Wish {
+    /// The same phone: an equal Contact, or the same instance. With `reg-id` on both sides the same flow of the same
+    /// instance (RFC 5626 section 6), whatever their Contacts.
+    fn names(&self, binding: &Binding) -> bool {
+        let instance = self.instance.is_some() && self.instance == binding.instance;
+        match (self.reg_id, binding.reg_id) {
+            (Some(ours), Some(theirs)) => instance && ours == theirs,
+            (None, Some(_)) => self.uri.same_as(&binding.uri),
+            _ => instance || self.uri.same_as(&binding.uri),
+        }
+    }
+}
+
+/// By which proxies a REGISTER came (RFC 3327 section 5.3), and whether its flows are kept as RFC 5626 section 6 says.
+/// 420 for a phone that does not know of Path; 439 for one that insists on a flow behind a proxy that keeps none.
+fn way(request: &Message) -> Result<(Vec<String>, bool), u16> {
+    let names = |header: &str, tag: &str| request.values(header).iter().any(|v| v.eq_ignore_ascii_case(tag));
+    let path = request.addresses("Path").map_err(|_| 400u16)?;
+    let wants_flow = names("Supported", "outbound") || names("Require", "outbound");
+    let Some(edge) = path.last() else { return Ok((Vec::new(), wants_flow)) };
+    if path.len() > PATH_MAX {
+        return Err(400);
+    }
+    if !names("Supported", "path") && !names("Require", "path") {
+        return Err(420);
+    }
+    let keeps_flow = edge.uri.param("ob").is_some();
+    if !keeps_flow && names("Require", "outbound") {
+        return Err(439);
+    }
+    Ok((path.iter().map(ToString::to_string).collect(), wants_flow && keeps_flow))
+}
+
+/// `0.75` as 750. What is no such number counts as 1.
+fn thousandths(q: &str) -> u16 {
+    let (whole, rest) = q.split_once('.').unwrap_or((q, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    match (whole, rest.len()) {
+        ("0", ..=3) if digits(rest) => format!("{rest:0<3}").parse().unwrap_or(1_000),
+        _ => 1_000,
+    }
 }
 
 fn contact(binding: &Binding, now: Instant) -> String {

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use proptest::prelude::*;
 use senim_base::{Entropy, Instant, Redacted};
-use senim_sip::guard::{FAILURES_MAX, NONCE_LIFE, NONCES_MAX, WATCHED_MAX};
+use senim_sip::guard::{ACCOUNT_FAILURES_MAX, FAILURES_MAX, HOMES_MAX, NONCE_LIFE, NONCES_MAX, WATCHED_MAX};
 use senim_sip::{Credentials, Guard, Message, MessageBuilder, Method, Secrets, Verdict};
 use std::net::IpAddr;
 
@@ -303,4 +303,112 @@ fn only_what_is_offered_is_taken() {
     let md5 = challenge(&verdict, |_| true);
     let (_, answer) = credentials("aigul", "right").answer(&md5, &Method::Register, URI, "cn").unwrap();
     assert!(matches!(guard.check(&request(Some(&answer)), ip(1), now), Verdict::Authenticated(_)));
+}
+
+/// RFC 8760: SHA-512-256 where the operator offers it; an account from before it is not let in by it, and gets in by
+/// another.
+#[test]
+fn sha_512_256_is_taken_where_it_is_offered_and_the_account_knows_it() {
+    use senim_sip::Algorithm;
+    let mut w = World::new();
+    w.guard.offer(&Algorithm::ALL);
+    let answer = w.answer(&credentials("aigul", "right"), ip(1), |v| v.contains("SHA-512-256"));
+    assert!(answer.contains("algorithm=SHA-512-256"));
+    assert_eq!(user(&w.say(&answer, ip(1))), Some("aigul"));
+    let old = Secrets { ha1_sha512_256: String::new(), ..Secrets::from_password("berik", REALM, "right") };
+    w.guard.set_account("berik", old);
+    let answer = w.answer(&credentials("berik", "right"), ip(1), |v| v.contains("SHA-512-256"));
+    assert!(user(&w.say(&answer, ip(1))).is_none());
+    // Nor by the hash of an empty secret.
+    assert!(user(&w.try_once("berik", "", ip(1))).is_none());
+    assert!(user(&w.try_once("berik", "right", ip(1))).is_some());
+}
+
+/// The work of a refusal does not tell whether there is such a user: as many digests for one as for the other.
+#[test]
+fn an_unknown_user_costs_as_much_as_a_wrong_password() {
+    use senim_sip::Algorithm;
+    let mut w = World::new();
+    w.guard.offer(&Algorithm::ALL);
+    let old = Secrets { ha1_sha512_256: String::new(), ..Secrets::from_password("old", REALM, "right") };
+    w.guard.set_account("old", old);
+    for algorithm in ["\"auth\", algorithm=MD5", "=SHA-256", "SHA-512-256"] {
+        let mut cost = |name: &str| {
+            let answer = w.answer(&credentials(name, "wrong"), ip(1), |v| v.contains(algorithm));
+            let before = w.guard.tally();
+            assert!(user(&w.say(&answer, ip(1))).is_none());
+            (w.guard.tally().sums - before.sums, w.guard.tally().failed - before.failed)
+        };
+        let (known, unknown, old) = (cost("aigul"), cost("nobody"), cost("old"));
+        assert!(known.0 > 0 && known.1 == 1);
+        assert_eq!((known, known), (unknown, old), "{algorithm}");
+    }
+}
+
+/// THREATS: brute force. Guesses from everywhere at one account are not heard after a while; the phone whose password
+/// was proved at its place before gets in, and the operator learns of it once.
+#[test]
+fn a_distributed_guesser_is_slowed_and_the_real_phone_gets_in() {
+    let mut w = World::new();
+    assert!(user(&w.try_once("aigul", "right", ip(200))).is_some());
+    let mut heard = 0;
+    for n in 0..ACCOUNT_FAILURES_MAX + 60 {
+        let from = IpAddr::from([10, 0, 0, u8::try_from(n).unwrap()]);
+        heard += u32::from(matches!(w.try_once("aigul", "wrong", from), Verdict::Challenge { .. }));
+    }
+    assert_eq!(heard, ACCOUNT_FAILURES_MAX);
+    assert_eq!(w.guard.poll_attacked().as_deref(), Some("aigul"));
+    assert_eq!(w.guard.poll_attacked(), None);
+    assert!(user(&w.try_once("aigul", "right", ip(200))).is_some(), "the phone at home");
+    assert_eq!(w.try_once("aigul", "right", ip(201)), Verdict::Forbidden, "a strange place");
+    w.now += Duration::from_secs(60);
+    assert!(user(&w.try_once("aigul", "right", ip(201))).is_some());
+    // Nobody's account looks the same from outside, and is nobody's alarm.
+    for n in 0..=ACCOUNT_FAILURES_MAX {
+        let from = IpAddr::from([10, 0, 1, u8::try_from(n).unwrap()]);
+        let told = w.try_once("nobody", "wrong", from);
+        assert_eq!(told == Verdict::Forbidden, n == ACCOUNT_FAILURES_MAX, "{n}");
+    }
+    assert_eq!(w.guard.poll_attacked(), None);
+}
+
+/// Behind one router with a guesser, the phone that is registered on its very flow is heard all the same.
+#[test]
+fn a_guesser_behind_the_same_router_does_not_shut_out_the_registered_phone() {
+    let mut w = World::new();
+    for _ in 0..FAILURES_MAX {
+        w.try_once("aigul", "wrong", ip(1));
+    }
+    assert_eq!(w.try_once("aigul", "right", ip(1)), Verdict::Forbidden);
+    let answer = w.answer(&credentials("aigul", "right"), ip(1), |_| true);
+    let verdict = w.guard.check_knowing(&request(Some(&answer)), ip(1), |user| user == "aigul", w.now);
+    assert_eq!(user(&verdict), Some("aigul"));
+}
+
+#[test]
+fn as_many_homes_are_remembered_as_there_is_room_for() {
+    let mut w = World::new();
+    for n in 0..=u8::try_from(HOMES_MAX).unwrap() {
+        assert!(user(&w.try_once("aigul", "right", ip(n))).is_some());
+    }
+    for n in 0..ACCOUNT_FAILURES_MAX {
+        w.try_once("aigul", "wrong", IpAddr::from([10, 0, 0, u8::try_from(n).unwrap()]));
+    }
+    assert_eq!(w.try_once("aigul", "right", ip(0)), Verdict::Forbidden, "the oldest was forgotten");
+    assert!(user(&w.try_once("aigul", "right", ip(1))).is_some());
+}
+
+/// A nonce of the program before a restart is no guess: the phone is asked anew and gets in.
+#[test]
+fn a_nonce_from_before_a_restart_is_asked_anew_and_is_no_failure() {
+    let mut w = World::new();
+    let answer = w.answer(&credentials("aigul", "right"), ip(1), |_| true);
+    let mut guard = Guard::new(REALM, Entropy::from_seed(112));
+    guard.set_account("aigul", Secrets::from_password("aigul", REALM, "right"));
+    let mut after = World { guard, now: w.now, cnonce: 0 };
+    for _ in 0..FAILURES_MAX + 1 {
+        assert!(matches!(after.say(&answer, ip(1)), Verdict::Challenge { .. }));
+    }
+    assert_eq!(after.guard.tally().failed, 0);
+    assert!(user(&after.try_once("aigul", "right", ip(1))).is_some());
 }

@@ -4,10 +4,10 @@
 use core::time::Duration;
 use proptest::prelude::*;
 use senim_base::{Entropy, Instant, Redacted};
-use senim_sip::registrar::{BINDINGS_MAX, EXPIRES_MAX_S, EXPIRES_MIN_S};
+use senim_sip::registrar::{BINDINGS_MAX, EXPIRES_MAX_S, EXPIRES_MIN_S, PATH_MAX};
 use senim_sip::{
-    Authenticated, Cause, Change, Credentials, Flow, Guard, Message, MessageBuilder, Method, RegisterReply,
-    Registrar, Secrets, Transport, Verdict,
+    Authenticated, Cause, Change, Credentials, Expiry, Flow, Guard, Message, MessageBuilder, Method,
+    RegisterReply, Registrar, Secrets, Transport, Verdict,
 };
 use std::net::SocketAddr;
 
@@ -250,6 +250,93 @@ fn a_contact_comes_back_with_the_headers_it_had() {
     let contact = "sip:aigul@h?Route=%3Csip:evil%3E";
     assert_eq!(w.say(&[("Contact", &format!("<{contact}>"))]).status, 200);
     assert_eq!(w.registrar.bindings("aigul")[0].uri.to_string(), contact);
+}
+
+const INSTANCE: &str = "+sip.instance=\"<urn:uuid:1>\"";
+
+/// RFC 5626 section 6: the same instance and reg-id replaces, another reg-id is another flow.
+#[test]
+fn each_reg_id_of_an_instance_is_a_flow_of_its_own() {
+    let mut w = World::new();
+    let mut on = |connection: u64, reg_id: u32, host: &str| {
+        let contact = format!("<sip:aigul@{host}>;{INSTANCE};reg-id={reg_id}");
+        let reply = w.say_on(connection, &[("Contact", &contact), ("Supported", "path, outbound")]);
+        (reply.status, w.phones(), reply.headers)
+    };
+    let (status, phones, headers) = on(1, 1, "10.0.0.5:1");
+    assert_eq!((status, phones), (200, 1));
+    assert!(headers.contains(&("Require", "outbound".into())), "{headers:?}");
+    assert!(headers.iter().any(|(name, _)| *name == "Flow-Timer"));
+    assert_eq!(on(2, 2, "10.0.0.5:1").1, 2, "the same Contact by another flow");
+    assert_eq!(on(3, 1, "10.0.0.5:9").1, 2, "the first flow again, over another connection");
+    w.registrar.flow_lost(flow(1));
+    assert_eq!(w.phones(), 2);
+    w.registrar.flow_lost(flow(3));
+    assert_eq!((w.phones(), w.registrar.bindings("aigul")[0].flow), (1, flow(2)));
+    // Without the option tag, or without an instance, reg-id says nothing.
+    let plain = w.say_on(4, &[("Contact", &format!("<sip:aigul@a:4>;{INSTANCE};reg-id=3"))]);
+    assert_eq!((plain.status, w.phones()), (200, 2), "a phone by its Contact, as before RFC 5626");
+    assert!(!plain.headers.iter().any(|(name, _)| *name == "Require"));
+    let two = format!("<sip:aigul@a:1>;{INSTANCE};reg-id=1, <sip:aigul@a:2>");
+    assert_eq!(w.say(&[("Contact", &two), ("Supported", "outbound")]).status, 400);
+}
+
+/// RFC 3327 section 5: calls to the phone go by the proxies that its registration came by.
+#[test]
+fn a_path_is_kept_said_back_and_wants_a_phone_that_knows_of_it() {
+    let mut w = World::new();
+    let path = ("Path", "<sip:edge.example;lr>, <sip:192.0.2.7:5070;lr;ob>");
+    assert_eq!(w.say(&[HOME, path]).status, 420);
+    let reply = w.say(&[HOME, path, ("Supported", "path")]);
+    assert_eq!(reply.status, 200);
+    assert!(reply.headers.contains(&("Path", path.1.into())), "{:?}", reply.headers);
+    let kept = &w.registrar.bindings("aigul")[0].path;
+    assert_eq!(kept, &["<sip:edge.example;lr>", "<sip:192.0.2.7:5070;lr;ob>"]);
+    let plain = ("Path", "<sip:edge.example;lr>");
+    let insists = [HOME, plain, ("Supported", "path"), ("Require", "outbound")];
+    assert_eq!(w.say(&insists).status, 439);
+    let long = vec!["<sip:p;lr>"; PATH_MAX + 1].join(", ");
+    assert_eq!(w.say(&[HOME, ("Path", &long), ("Supported", "path")]).status, 400);
+    let most = vec!["<sip:p;lr>"; PATH_MAX].join(", ");
+    assert_eq!(w.say(&[HOME, ("Path", &most), ("Supported", "path")]).status, 200);
+    assert_eq!(w.say(&[HOME, ("Path", "<sip:p"), ("Supported", "path")]).status, 400);
+}
+
+/// RFC 3261 section 20.10: the last is the one to be called.
+#[test]
+fn phones_are_in_the_order_of_q_and_then_of_who_was_heard_last() {
+    let mut w = World::new();
+    for contact in ["<sip:aigul@a>;q=0.7", "<sip:aigul@b>", "<sip:aigul@c>;q=0.75", "<sip:aigul@d>;q=x"] {
+        w.say(&[("Contact", contact)]);
+    }
+    let hosts =
+        |w: &World| w.registrar.bindings("aigul").iter().map(|b| b.uri.host.clone()).collect::<String>();
+    assert_eq!(hosts(&w), "acbd");
+    w.say(&[("Contact", "<sip:aigul@b>")]);
+    assert_eq!(hosts(&w), "acdb");
+    w.say(&[("Contact", "<sip:aigul@b>;q=0")]);
+    assert_eq!(hosts(&w), "bacd");
+}
+
+#[test]
+fn the_operator_sets_both_bounds() {
+    let mut w = World::new();
+    w.registrar.set_expiry(Expiry { min_s: 60, max_s: 120 });
+    let short = w.say(&[HOME, ("Expires", "59")]);
+    assert_eq!((short.status, short.headers), (423, vec![("Min-Expires", "60".to_owned())]));
+    assert!(w.say(&[HOME, ("Expires", "60")]).headers[0].1.ends_with("expires=60"));
+    assert!(w.say(&[HOME, ("Expires", "9999")]).headers[0].1.ends_with("expires=120"));
+    assert!(w.say(&[HOME]).headers[0].1.ends_with("expires=120"));
+}
+
+#[test]
+fn whoever_asks_knows_when_the_flows_change() {
+    let mut w = World::new();
+    let before = w.registrar.turns();
+    w.say_on(1, &[HOME]);
+    assert!(w.registrar.turns() != before && w.registrar.has_flow(flow(1)) && !w.registrar.has_flow(flow(2)));
+    assert!(w.registrar.is_at("aigul", flow(1)) && !w.registrar.is_at("berik", flow(1)));
+    assert_eq!(w.registrar.flows().collect::<Vec<_>>(), [flow(1)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The live board, drawn from the calls and the queue as they stand.
 
-use crate::api::{Board, ConsultantRow, TalkingRow, TrunkRow, WaitingRow};
+use crate::api::{Board, ConsultantRow, TalkingRow, Totals, TrunkRow, WaitingRow};
 use crate::call::State;
 use crate::facts::{Doing, ms};
 use crate::switch::Switch;
@@ -28,9 +28,21 @@ impl Switch {
                     refused,
                 })
                 .collect(),
-            totals: self.rooms.totals.clone(),
+            registrations: self.rooms.registrations.rows(),
+            totals: self.totals(),
             seq: self.rooms.books.seq(),
             draining: self.draining.is_some(),
+        }
+    }
+
+    /// What was counted here, and what the endpoint counted.
+    fn totals(&self) -> Totals {
+        let passwords = self.rooms.sip.passwords();
+        Totals {
+            sip_silenced: self.rooms.sip.silenced().0,
+            passwords_wrong: passwords.failed,
+            passwords_unheard: passwords.unheard,
+            ..self.rooms.totals.clone()
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::api::{Command, Refusal, Reply, Ticket, TraceMode, WhichTrace};
 use crate::call::{Call, State};
 use crate::facts::{Author, Doing, Fact};
-use crate::rooms::Output;
+use crate::rooms::{Output, Rooms};
 use crate::switch::Switch;
 use senim_queue::Input as QueueInput;
 
@@ -11,6 +11,9 @@ impl Switch {
     pub(crate) fn command(&mut self, ticket: Ticket, command: &Command) {
         if let Command::Drain = command {
             self.draining.get_or_insert_default().push(ticket);
+            // Carriers send their calls elsewhere from now on.
+            let Rooms { registrations, sip, now, .. } = &mut self.rooms;
+            registrations.leave(sip, *now);
             return;
         }
         let before = self.rooms.books.seq();

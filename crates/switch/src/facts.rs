@@ -362,6 +362,13 @@ pub enum Fact {
 
     /// A trunk answers its probes, or does no longer.
     TrunkNow { trunk: String, alive: bool },
+
+    /// A carrier took the line's registration, or does not any more: with the status of its refusal, 408 for silence, 503
+    /// for a broken wire.
+    RegistrationNow { trunk: String, up: bool, status: Option<u16> },
+
+    /// Many wrong passwords came for this consultant from many places.
+    AccountAttacked { consultant: ConsultantId },
 }
 
 /// Who speaks on a track.

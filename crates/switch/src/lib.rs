@@ -17,6 +17,7 @@ pub mod facts;
 mod flood;
 mod identity;
 mod ports;
+mod registrations;
 mod rooms;
 mod settings;
 mod switch;
@@ -27,8 +28,8 @@ pub use books::{BLOCKS_MAX, Books, Decided, OpenCall, Person};
 pub use flood::{FLOOD_CALLS_MAX, FloodSettings};
 pub use rooms::Output;
 pub use settings::{
-    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, OutIdentity, Settings,
-    ShowNumber, TrunkSettings, own_prompts,
+    Catalogue, Destination, Features, ForwardSettings, MediaSettings, NumberRule, OutIdentity,
+    RegistrationSettings, Settings, ShowNumber, TrunkSettings, own_prompts,
 };
 pub use switch::{Due, Input, Live, RecordingReport, Switch};
 pub use trunks::TARGETS_MAX;

@@ -5,6 +5,7 @@ use crate::books::Books;
 use crate::facts::{Fact, Record};
 use crate::flood::Flood;
 use crate::ports::Ports;
+use crate::registrations::Registrations;
 use crate::settings::Settings;
 use crate::trace::Trace;
 use crate::trunks::Trunks;
@@ -77,6 +78,7 @@ pub(crate) struct Rooms {
     pub(crate) trunks: Trunks,
     pub(crate) trace: Trace,
     pub(crate) flood: Flood,
+    pub(crate) registrations: Registrations,
     pub(crate) sessions: BTreeMap<SessionId, (CallId, LegId)>,
     pub(crate) timers: Timers<(CallId, Wake)>,
     /// Consultants who talk, or are asked by a colleague, and in which call: nobody else's call rings for them.

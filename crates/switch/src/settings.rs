@@ -7,7 +7,7 @@ use senim_base::{ClipId, Language, NumberPlan};
 use senim_ivr::Script;
 use senim_queue::QueueSettings;
 use senim_sdp::Security;
-use senim_sip::{Credentials, Flow};
+use senim_sip::{Credentials, Enrolment, Expiry, Flow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -53,6 +53,12 @@ pub struct Settings {
     pub numbers: Vec<NumberRule>,
     /// Trunks.
     pub trunks: Vec<TrunkSettings>,
+    /// Our own registrations at carriers.
+    pub registrations: Vec<RegistrationSettings>,
+    /// How long softphones may register for.
+    pub register_expiry: Expiry,
+    /// How often registered softphones are asked whether they live; `None`: never.
+    pub softphone_probe: Option<Duration>,
     /// Queues.
     pub queues: Vec<QueueSettings>,
     /// Scripts by name.
@@ -167,6 +173,15 @@ pub enum OutIdentity {
     Own,
     /// The caller, unless he withholds his number, diverted by the line.
     Caller,
+}
+
+/// A registration of ours at a carrier, begun at the start and kept up.
+#[derive(Clone, Debug)]
+pub struct RegistrationSettings {
+    /// The trunk it belongs to.
+    pub trunk: String,
+    /// Where, as whom, for how long.
+    pub enrolment: Enrolment,
 }
 
 /// Where a forward goes.

@@ -8,6 +8,7 @@ use crate::facts::{CallerIdentity, Doing, Fact, ms};
 use crate::flood::{Flood, Token};
 use crate::identity;
 use crate::ports::Ports;
+use crate::registrations::Registrations;
 use crate::rooms::{Output, Rooms};
 use crate::settings::{Destination, Settings};
 use crate::trace::Trace;
@@ -45,6 +46,13 @@ pub enum Input<'a> {
     },
     /// The calendar was read.
     Wall(WallTime),
+    /// SIP that found no room at the edge since the start: of strangers, and of those who are known.
+    TurnedAway {
+        /// Their own flood.
+        strangers: u64,
+        /// The machine is too small.
+        known: u64,
+    },
     /// The grace period is over: every call ends now.
     EndAll,
     /// A deadline passed.
@@ -151,6 +159,7 @@ impl Switch {
             ports: Ports::new(settings.media.ports),
             trunks: Trunks::new(&settings.trunks, now),
             trace,
+            registrations: Registrations::default(),
             sessions: BTreeMap::new(),
             timers: Timers::new(),
             engaged: BTreeMap::new(),
@@ -186,6 +195,10 @@ impl Switch {
         for id in people {
             self.know(id);
         }
+        let Rooms { registrations, sip, settings, now, .. } = &mut self.rooms;
+        registrations.begin(&settings.registrations, sip, *now);
+        sip.set_expiry(settings.register_expiry);
+        sip.set_probing(settings.softphone_probe);
         self.pump();
     }
 
@@ -237,6 +250,10 @@ impl Switch {
                     self.rooms.clock = WallClock::read(now, wall);
                 }
             }
+            Input::TurnedAway { strangers, known } => {
+                self.rooms.totals.sip_turned_away = strangers;
+                self.rooms.totals.sip_turned_away_known = known;
+            }
             Input::EndAll => {
                 let live: Vec<CallId> = self.calls.keys().copied().collect();
                 for call in live {
@@ -268,6 +285,12 @@ impl Switch {
         .into_iter()
         .flatten()
         .min_by_key(|(at, _)| *at)
+    }
+
+    /// The flows that softphones are registered on, and a number that changes with them.
+    pub fn registered_flows(&self) -> (u64, impl Iterator<Item = senim_sip::Flow>) {
+        let registrar = self.rooms.sip.registrar();
+        (registrar.turns(), registrar.flows())
     }
 
     /// The books.
@@ -322,6 +345,7 @@ impl Switch {
         }
         if self.calls.is_empty()
             && self.recording.is_empty()
+            && self.rooms.registrations.is_empty()
             && let Some(tickets) = self.draining.as_mut().filter(|t| !t.is_empty())
         {
             let tickets = core::mem::take(tickets);
@@ -357,6 +381,10 @@ impl Switch {
             SipEvent::Unregistered { user, .. } => self.reachable(&user, false),
             SipEvent::OptionsAnswered { request, .. } => self.probed(request, true),
             SipEvent::OptionsFailed { request } => self.probed(request, false),
+            SipEvent::AccountAttacked { user } => self.attacked(&user),
+            SipEvent::Enrolled { enrolment, .. } => self.enrolled(enrolment, None),
+            SipEvent::EnrolmentFailed { enrolment, status, .. } => self.enrolled(enrolment, Some(status)),
+            SipEvent::EnrolmentEnded { enrolment } => self.rooms.registrations.ended(enrolment),
             event => {
                 let found = event.session().and_then(|s| self.rooms.sessions.get(&s).copied());
                 if let Some((call, leg)) = found {
@@ -374,6 +402,19 @@ impl Switch {
     fn turned(&mut self, turned: impl IntoIterator<Item = Turned>) {
         for (trunk, alive) in turned {
             self.rooms.fact(None, Fact::TrunkNow { trunk, alive });
+        }
+    }
+
+    fn attacked(&mut self, login: &str) {
+        if let Some(consultant) = self.rooms.books.by_login(login).map(|p| p.id) {
+            self.rooms.fact(None, Fact::AccountAttacked { consultant });
+        }
+    }
+
+    /// A carrier took our registration, or did not, with this status.
+    fn enrolled(&mut self, enrolment: senim_sip::EnrolmentId, failure: Option<u16>) {
+        if let Some(trunk) = self.rooms.registrations.turned(enrolment, failure.is_none()) {
+            self.rooms.fact(None, Fact::RegistrationNow { trunk, up: failure.is_none(), status: failure });
         }
     }
 

@@ -18,6 +18,11 @@ pub(crate) fn page(board: &Board) -> String {
         ("calls_abandoned", "Callers who left while waiting", t.abandoned),
         ("calls_forwarded", "Callers joined to another centre", t.forwarded),
         ("calls_refused", "Calls refused before they were answered", t.refused),
+        ("sip_silenced", "SIP messages of strangers that got silence", t.sip_silenced),
+        ("sip_turned_away", "SIP of strangers that found no room", t.sip_turned_away),
+        ("sip_turned_away_known", "SIP of trunks and softphones that found no room", t.sip_turned_away_known),
+        ("passwords_wrong", "Wrong passwords", t.passwords_wrong),
+        ("passwords_unheard", "Passwords not looked at after too many wrong ones", t.passwords_unheard),
         ("appeals_registered", "Appeals registered", t.appeals),
         ("recordings_closed", "Recordings closed", t.recordings),
         ("facts_written", "The last fact's number", board.seq),
@@ -58,6 +63,9 @@ pub(crate) fn page(board: &Board) -> String {
     put(&mut page, "trunk_alive", "gauge", "", "1: the trunk answers its probes", &alive);
     let refused: Vec<(String, u64)> = board.trunks.iter().map(|t| (label(&t.name), t.refused)).collect();
     put(&mut page, "trunk_refused", "counter", "_total", "Calls of the trunk that were refused", &refused);
+    let registered: Vec<(String, u64)> =
+        board.registrations.iter().map(|(trunk, up)| (label(trunk), u64::from(*up))).collect();
+    put(&mut page, "trunk_registered", "gauge", "", "1: the carrier knows the line", &registered);
     put(&mut page, "trunk_calls", "gauge", "", "Live calls on the trunk", &calls);
     page
 }

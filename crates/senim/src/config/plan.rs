@@ -230,6 +230,9 @@ impl Builder<'_> {
             (["line", "softphone_silence_s"], c.line.softphone_silence_s, 1),
             (["line", "grace_s"], c.line.grace_s, 0),
             (["line", "flood_window_s"], c.line.flood_window_s, 1),
+            (["sip", "register_min_s"], c.sip.register_min_s, 1),
+            (["sip", "register_max_s"], c.sip.register_max_s, c.sip.register_min_s.max(1)),
+            (["sip", "softphone_probe_s"], c.sip.softphone_probe_s, 0),
             (["media", "caller_inactivity_s"], c.media.caller_inactivity_s, 0),
             (["media", "consultant_inactivity_s"], c.media.consultant_inactivity_s, 0),
         ];
@@ -255,6 +258,7 @@ impl Builder<'_> {
         }
         for (i, t) in c.trunk.iter().enumerate() {
             self.bounded(&["trunk", &i.to_string(), "probe_s"], t.probe_s, 0);
+            self.bounded(&["trunk", &i.to_string(), "register_expires_s"], t.register_expires_s, 30);
         }
     }
 
@@ -292,15 +296,14 @@ impl Builder<'_> {
     }
 
     fn digest(&mut self, names: &[String]) -> Vec<Algorithm> {
-        let known =
-            |name: &String| Algorithm::OFFERED.into_iter().find(|a| a.name().eq_ignore_ascii_case(name));
+        let known = |name: &String| Algorithm::ALL.into_iter().find(|a| a.name().eq_ignore_ascii_case(name));
         if names.is_empty() {
             self.say(&["sip", "digest"], "no softphone could register; write [\"SHA-256\", \"MD5\"]");
         }
         for name in names.iter().filter(|n| known(n).is_none()) {
             self.say(
                 &["sip", "digest"],
-                format!("{name:?} is not offered here; write \"SHA-256\" or \"MD5\""),
+                format!("{name:?} is not offered here; write \"SHA-256\", \"SHA-512-256\" or \"MD5\""),
             );
         }
         names.iter().filter_map(known).collect()
@@ -482,6 +485,15 @@ impl Builder<'_> {
                     "a trunk without uri cannot be asked whether it lives; write uri, or probe_s = 0",
                 );
             }
+            if t.register && (t.uri.is_empty() || t.username.is_empty()) {
+                self.say(
+                    &path("register"),
+                    "the line cannot register without knowing where and as whom; write uri and username",
+                );
+            }
+            if t.register && t.contact_user.is_empty() {
+                self.say(&path("contact_user"), "the carrier's calls would dial nothing; write \"111\"");
+            }
             let variable = variable_of(&t.name);
             let password = self.secret(
                 env(&variable),
@@ -501,7 +513,10 @@ impl Builder<'_> {
                     );
                     None
                 }
-                (user, Some(password)) => Some(Credentials { user: user.to_owned(), password, realm: None }),
+                (user, Some(password)) => {
+                    let realm = Some(t.realm.clone()).filter(|realm| !realm.is_empty());
+                    Some(Credentials { user: user.to_owned(), password, realm })
+                }
             };
             plans.push(TrunkPlan { table: t.clone(), sources, target, credentials });
         }

@@ -87,10 +87,16 @@ pub struct Sip {
     pub session_expires_s: u32,
     /// The shortest such time that a peer may ask for, seconds; 90 or more.
     pub session_min_s: u32,
-    /// Password algorithms offered to softphones, the first first: SHA-256, MD5.
+    /// Password algorithms offered to softphones, the first first: SHA-256, SHA-512-256, MD5.
     pub digest: Vec<String>,
     /// How much of each message is kept in memory for `senim sip trace`: off, redacted, full.
     pub trace: TraceMode,
+    /// A softphone that wants to register for less is told this, seconds.
+    pub register_min_s: u32,
+    /// A softphone that wants to register for longer, or does not say, gets this, seconds.
+    pub register_max_s: u32,
+    /// How often registered softphones are asked whether they live, seconds; 0: never. Two silences, and one is gone.
+    pub softphone_probe_s: u32,
 }
 
 /// `[media]`.
@@ -193,6 +199,14 @@ pub struct Trunk {
     pub password: String,
     /// A file with the password.
     pub password_file: String,
+    /// The realm that the password is for; empty: whatever realm it asks in.
+    pub realm: String,
+    /// The line registers there, from the start on, and takes it back at the end.
+    pub register: bool,
+    /// How long to register for, seconds; what is granted counts.
+    pub register_expires_s: u32,
+    /// What calls of a carrier that the line is registered at dial.
+    pub contact_user: String,
     /// How it writes numbers.
     pub number_plan: NumberPlan,
 }
@@ -250,6 +264,9 @@ impl Default for Sip {
             session_min_s: 90,
             digest: vec!["SHA-256".into(), "MD5".into()],
             trace: TraceMode::Redacted,
+            register_min_s: 30,
+            register_max_s: 3_600,
+            softphone_probe_s: 0,
         }
     }
 }
@@ -304,6 +321,10 @@ impl Default for Trunk {
             username: String::new(),
             password: String::new(),
             password_file: String::new(),
+            realm: String::new(),
+            register: false,
+            register_expires_s: 600,
+            contact_user: "111".into(),
             number_plan: NumberPlan::default(),
         }
     }

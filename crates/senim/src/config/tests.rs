@@ -47,7 +47,7 @@ fn unknown_keys_are_told_all_at_once_with_their_lines_and_the_nearest_word() {
     expect_test::expect![[r#"
         senim.toml:2: unknown key "ucc_rign_s" in [line]; did you mean "ucc_ring_s"?
         senim.toml:6: unknown key "cals_max" in [trunk]; did you mean "calls_max"?
-        senim.toml:10: unknown key "whatever" in [sip]; write one of udp, tcp, realm, advertised, user_agent, digest, trace
+        senim.toml:10: unknown key "whatever" in [sip]; write one of udp, tcp, realm, advertised, user_agent, session_expires_s, session_min_s, digest, trace, register_min_s, register_max_s, softphone_probe_s
     "#]]
     .assert_eq(&w.faults(text));
 }

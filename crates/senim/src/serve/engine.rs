@@ -2,6 +2,7 @@
 //! only then lets anything leave the house that depends on them.
 
 use super::clock;
+use super::inbox::{Inbox, TurnedAway};
 use core::time::Duration;
 use senim_base::CallId;
 use senim_media::Event as MediaEvent;
@@ -10,17 +11,17 @@ use senim_net::sip::{Arrival as SipArrival, Sender};
 use senim_store::JournalWriter;
 use senim_store::vault::{Begin, RecordingThread};
 use senim_switch::api::{Command, Refusal, Reply, Ticket};
-use senim_switch::facts::Record;
+use senim_switch::facts::{Fact, Record};
 use senim_switch::{Input, Output, RecordingReport, Switch};
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::SyncSender;
 
 /// How long an acknowledgement waits for the disk before it goes out all the same, with the alarm standing.
 const SETTLE_MAX: Duration = Duration::from_millis(500);
 /// How often the calendar is read.
 const WALL_EVERY: Duration = Duration::from_secs(10);
-/// Arrivals handled before the deadline is looked at again.
-const BATCH: usize = 256;
+/// How old the inbox's picture of who is registered may become.
+const KNOWN_EVERY: Duration = Duration::from_millis(500);
 
 /// What comes to the switch's thread.
 #[derive(Debug)]
@@ -69,6 +70,10 @@ pub(super) struct Engine {
     /// The last acknowledgement waited for its facts in vain.
     unsettled: bool,
     wall_due: senim_base::Instant,
+    known_due: senim_base::Instant,
+    /// The inbox knows the registered flows as of this turn.
+    known: u64,
+    turned_away: TurnedAway,
     /// The journal took no more facts: said once.
     full: bool,
 }
@@ -86,46 +91,67 @@ impl Engine {
             waiting: BTreeMap::new(),
             unsettled: false,
             wall_due: clock::now() + WALL_EVERY,
+            known_due: clock::now(),
+            known: 0,
+            turned_away: TurnedAway::default(),
             full: false,
         }
     }
 
     /// Runs until [`Arrival::Quit`]; gives the edges back so that they close in order.
-    pub(super) fn run(mut self, arrivals: &Receiver<Arrival>) -> Edges {
+    pub(super) fn run(mut self, inbox: &Inbox) -> Edges {
         self.carry_out();
         loop {
             let due = self.switch.deadline().map_or(self.wall_due, |(at, _)| at.min(self.wall_due));
-            match arrivals.recv_timeout(clock::until(due)) {
-                Ok(Arrival::Quit) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(first) => {
-                    self.take(first);
-                    let mut quit = false;
-                    for arrival in arrivals.try_iter().take(BATCH) {
-                        match arrival {
-                            Arrival::Quit => quit = true,
-                            arrival => self.take(arrival),
-                        }
-                    }
-                    if quit {
-                        break;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+            let batch = inbox.wait(clock::until(due));
+            for flow in batch.cut {
+                self.edges.sip.disconnect(flow);
             }
-            self.look_at_clocks();
+            let mut quit = false;
+            for arrival in batch.arrivals {
+                quit |= matches!(arrival, Arrival::Quit);
+                self.take(arrival);
+            }
+            if quit {
+                break;
+            }
+            self.look_at_clocks(inbox);
         }
         self.write();
         self.edges
     }
 
-    fn look_at_clocks(&mut self) {
+    fn look_at_clocks(&mut self, inbox: &Inbox) {
         let now = clock::now();
         if self.wall_due <= now {
             self.wall_due = now + WALL_EVERY;
             self.give(Input::Wall(clock::wall()));
         }
+        if self.known_due <= now {
+            self.known_due = now + KNOWN_EVERY;
+            self.look_at_inbox(inbox);
+        }
         if self.switch.deadline().is_some_and(|(at, _)| at <= now) {
             self.give(Input::Timeout);
+        }
+    }
+
+    /// Tells the inbox who is registered, and the switch what found no room.
+    fn look_at_inbox(&mut self, inbox: &Inbox) {
+        let (turn, flows) = self.switch.registered_flows();
+        let changed = (turn != self.known).then(|| flows.collect());
+        if let Some(flows) = changed {
+            inbox.know(flows);
+            self.known = turn;
+        }
+        let turned_away = inbox.turned_away();
+        if turned_away != self.turned_away {
+            if turned_away.known != self.turned_away.known {
+                tracing::error!("the machine is too small: SIP of trunks or registered phones found no room");
+            }
+            self.turned_away = turned_away;
+            let TurnedAway { strangers, known } = turned_away;
+            self.give(Input::TurnedAway { strangers, known });
         }
     }
 
@@ -175,6 +201,7 @@ impl Engine {
             }
             match output {
                 Output::Record(record) => {
+                    alarm(&record.fact);
                     self.seq = record.seq;
                     self.backlog.push(record);
                 }
@@ -228,5 +255,23 @@ impl Engine {
                 }
             }
         }
+    }
+}
+
+/// What the operator is to see at once, without a name.
+fn alarm(fact: &Fact) {
+    match fact {
+        Fact::AccountAttacked { consultant } => {
+            tracing::error!(%consultant, "somebody guesses this consultant's password from many places; strange sources are not heard for a minute");
+        }
+        Fact::RegistrationNow { trunk, up: false, status } => {
+            tracing::error!(
+                trunk,
+                status,
+                "the carrier does not take our registration; its calls do not come in"
+            );
+        }
+        Fact::RegistrationNow { trunk, up: true, .. } => tracing::info!(trunk, "registered at the carrier"),
+        _ => {}
     }
 }

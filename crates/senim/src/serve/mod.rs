@@ -3,10 +3,12 @@
 
 pub mod clock;
 mod engine;
+mod inbox;
 pub mod settings;
 mod start;
 
 pub use engine::Arrival;
+pub use inbox::{Entrance, Gone};
 pub use start::StartFault;
 
 use crate::config::Plan;
@@ -22,7 +24,7 @@ use senim_web::Question;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 /// How long a question about what is kept waits for the views.
@@ -30,7 +32,7 @@ const VIEWS_LAG_MAX: Duration = Duration::from_secs(2);
 
 /// A running line.
 pub struct Line {
-    arrivals: Sender<Arrival>,
+    arrivals: Entrance,
     engine: Option<JoinHandle<Edges>>,
     views: Arc<Follower>,
     journal: Arc<Path>,
@@ -45,7 +47,7 @@ pub struct Line {
 /// Asks a running line, from any thread.
 #[derive(Clone)]
 pub struct Handle {
-    arrivals: Sender<Arrival>,
+    arrivals: Entrance,
     views: Arc<Follower>,
     journal: Arc<Path>,
 }
@@ -173,6 +175,7 @@ fn without_secrets(fact: &mut Fact) {
     if let Fact::ConsultantAdded { secrets, .. } | Fact::ConsultantChanged { secrets, .. } = fact {
         secrets.ha1_md5.clear();
         secrets.ha1_sha256.clear();
+        secrets.ha1_sha512_256.clear();
     }
 }
 

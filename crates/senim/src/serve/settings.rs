@@ -4,8 +4,10 @@ use crate::config::{Plan, TrunkPlan};
 use core::time::Duration;
 use senim_audio::Bank;
 use senim_ivr::Script;
-use senim_sip::{Flow, IpNet, Transport, TrunkSource};
-use senim_switch::{FloodSettings, ForwardSettings, MediaSettings, Settings, TrunkSettings};
+use senim_sip::{Enrolment, Expiry, Flow, IpNet, Transport, TrunkSource};
+use senim_switch::{
+    FloodSettings, ForwardSettings, MediaSettings, RegistrationSettings, Settings, TrunkSettings,
+};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +32,12 @@ pub fn switch(
         utc_offset_minutes: line.utc_offset_minutes,
         numbers: plan.numbers.clone(),
         trunks: plan.trunks.iter().map(|t| trunk(t, local)).collect(),
+        registrations: plan.trunks.iter().filter_map(|t| registration(t, local)).collect(),
+        register_expiry: Expiry {
+            min_s: plan.config.sip.register_min_s,
+            max_s: plan.config.sip.register_max_s,
+        },
+        softphone_probe: Some(seconds(plan.config.sip.softphone_probe_s)).filter(|every| !every.is_zero()),
         queues: plan.queues.clone(),
         scripts,
         catalogue: crate::prompts::catalogue(bank),
@@ -60,14 +68,31 @@ fn seconds(s: u32) -> Duration {
     Duration::from_secs(u64::from(s))
 }
 
+/// The way to where a trunk's calls and registrations go.
+fn way(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
+    let target = t.target.as_ref()?;
+    let same = |(transport, address): &&(Transport, SocketAddr)| {
+        *transport == target.transport && address.is_ipv4() == target.address.is_ipv4()
+    };
+    let (transport, local) = *local.iter().find(same)?;
+    Some(Flow { transport, local, remote: target.address, connection: 0 })
+}
+
+fn registration(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<RegistrationSettings> {
+    let (flow, target) = (way(t, local)?, t.target.as_ref().filter(|_| t.table.register)?);
+    let enrolment = Enrolment {
+        flow,
+        domain: target.host.clone(),
+        user: t.table.username.clone(),
+        contact_user: t.table.contact_user.clone(),
+        expires_s: t.table.register_expires_s,
+        credentials: t.credentials.clone(),
+    };
+    Some(RegistrationSettings { trunk: t.table.name.clone(), enrolment })
+}
+
 fn trunk(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> TrunkSettings {
-    let flow = t.target.as_ref().and_then(|target| {
-        let same = |(transport, address): &&(Transport, SocketAddr)| {
-            *transport == target.transport && address.is_ipv4() == target.address.is_ipv4()
-        };
-        let (transport, local) = *local.iter().find(same)?;
-        Some(Flow { transport, local, remote: target.address, connection: 0 })
-    });
+    let flow = way(t, local);
     let probe = t.table.probe_s;
     TrunkSettings {
         name: t.table.name.clone(),
@@ -87,16 +112,24 @@ fn trunk(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> TrunkSettings {
     }
 }
 
+fn nets(trunk: &TrunkPlan) -> impl Iterator<Item = IpNet> {
+    trunk.sources.iter().map(|(addr, prefix)| IpNet { addr: *addr, prefix: *prefix })
+}
+
+/// Where trunks speak from, for the switch's inbox.
+pub fn trunk_nets(plan: &Plan) -> Vec<IpNet> {
+    plan.trunks.iter().flat_map(nets).collect()
+}
+
 /// What the SIP endpoint is told.
 pub fn sip(plan: &Plan, local: &[(Transport, SocketAddr)]) -> senim_sip::Settings {
     let advertised = plan.advertised.map_or_else(Vec::new, |(ip, port)| {
         local.iter().map(|(t, a)| (*t, SocketAddr::new(ip, port.unwrap_or(a.port())))).collect()
     });
-    let net = |(addr, prefix): &(std::net::IpAddr, u8)| IpNet { addr: *addr, prefix: *prefix };
     let trunks = plan
         .trunks
         .iter()
-        .map(|t| TrunkSource { name: t.table.name.clone(), sources: t.sources.iter().map(net).collect() })
+        .map(|t| TrunkSource { name: t.table.name.clone(), sources: nets(t).collect() })
         .collect();
     senim_sip::Settings {
         user_agent: plan.config.sip.user_agent.clone(),

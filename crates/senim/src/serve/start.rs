@@ -2,6 +2,7 @@
 //! only then is the first call answered.
 
 use super::engine::{Arrival, Edges, Engine};
+use super::inbox::{Entrance, inbox};
 use super::{Handle, Line, clock, settings};
 use crate::config::{self, Complaint, Plan};
 use crate::control::ControlServer;
@@ -17,7 +18,6 @@ use senim_store::vault::{self, Folder, KeyFault, RecordingThread};
 use senim_store::views::{Follower, Found, Views};
 use senim_switch::{Books, Input, RecordingReport, Switch};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::{fmt, io};
 
@@ -110,7 +110,7 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     .map_err(|e| StartFault::System("the journal's thread", e))?;
     follower.watch(journal.watch());
 
-    let (arrivals, inbox) = mpsc::channel();
+    let (arrivals, inbox) = inbox(settings::trunk_nets(plan));
     let (media, rings) = media(plan, &bank, &mut entropy, &arrivals)?;
     let recorder = recorder(plan, rings, &mut entropy, &arrivals)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -189,7 +189,7 @@ fn media(
     plan: &Plan,
     bank: &Arc<senim_audio::Bank>,
     entropy: &mut Entropy,
-    arrivals: &Sender<Arrival>,
+    arrivals: &Entrance,
 ) -> Result<(MediaPool, Rings), StartFault> {
     let workers = match plan.config.media.workers {
         0 => std::thread::available_parallelism().map_or(1, core::num::NonZero::get),
@@ -217,7 +217,7 @@ fn recorder(
     plan: &Plan,
     rings: Rings,
     entropy: &mut Entropy,
-    arrivals: &Sender<Arrival>,
+    arrivals: &Entrance,
 ) -> Result<RecordingThread, StartFault> {
     let key = master_key(plan, &Folder::new(&plan.recordings))?;
     let to = arrivals.clone();
@@ -234,7 +234,7 @@ fn recorder(
 fn sockets(
     plan: &Plan,
     runtime: &tokio::runtime::Runtime,
-    arrivals: &Sender<Arrival>,
+    arrivals: &Entrance,
 ) -> Result<SipSockets, StartFault> {
     let listen = Listen { udp: plan.udp.clone(), tcp: plan.tcp.clone(), ..Listen::default() };
     let to = arrivals.clone();
@@ -270,7 +270,7 @@ fn control(plan: &Plan, handle: Handle) -> Result<ControlServer, StartFault> {
 
 /// Ends the switch's thread, then the media workers (they give their last frames), then the recordings, then the
 /// journal. Reports of recordings that close now are written as facts of the next start.
-pub(super) fn close(engine: JoinHandle<Edges>, arrivals: &Sender<Arrival>) {
+pub(super) fn close(engine: JoinHandle<Edges>, arrivals: &Entrance) {
     let _ = arrivals.send(Arrival::Quit);
     let Ok(edges) = engine.join() else {
         tracing::error!("the switch's thread ended by itself");

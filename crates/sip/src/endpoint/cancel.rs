@@ -12,6 +12,7 @@ impl Endpoint {
     /// The peer's CANCEL. It means something only as long as its INVITE has no final answer.
     pub(super) fn cancel(&mut self, flow: Flow, request: &Message, now: Instant) {
         let Some((invite, user)) = self.transactions.cancelled_by(request) else {
+            self.charge(flow, now);
             self.refuse(flow, request, 481, &[]);
             return;
         };

@@ -16,27 +16,32 @@ mod prack;
 mod receive;
 mod refer;
 mod register;
+mod registration;
 mod reinvite;
 mod replaces;
 mod respond;
 mod session;
 mod session_timer;
 mod stream;
+mod stun;
 mod types;
 mod update;
 mod wire;
 mod within;
 
 pub use refer::Referral;
+pub use registration::{ENROLMENTS_MAX, Enrolment, EnrolmentId};
 pub use replaces::Replaced;
 pub use session_timer::SessionTimer;
 pub use stream::STREAMS_MAX;
 pub use types::*;
 
-use crate::guard::Guard;
-use crate::registrar::{Binding, Registrar};
+use crate::guard::{Guard, Tally};
+use crate::overload::{Budgets, Strangers};
+use crate::registrar::{Binding, Expiry, Registrar};
 use crate::transaction::{News, Transactions, TxId};
 use crate::{Credentials, Flow, Message};
+use core::time::Duration;
 use senim_base::{Entropy, Instant, Timers};
 use session::{Clock, Peer, Session, State};
 use std::collections::{BTreeMap, VecDeque};
@@ -58,10 +63,14 @@ enum User {
     Errand(SessionId, u32),
     /// Our OPTIONS.
     Probe(RequestId),
+    /// Our OPTIONS to a phone that registered, by its binding.
+    Phone(u64),
     /// The peer's INVITE.
     Incoming(SessionId),
     /// The peer's re-INVITE or UPDATE.
     Reoffered(SessionId),
+    /// Our REGISTER.
+    Enrolment(EnrolmentId),
     /// Nobody waits for the outcome.
     Nobody,
 }
@@ -71,6 +80,7 @@ enum User {
 enum Due {
     Session(SessionId, Clock),
     Idle(Flow),
+    Enrolment(EnrolmentId),
 }
 
 /// Everything SIP of one line. See the file's first paragraph for how to drive it.
@@ -84,14 +94,17 @@ pub struct Endpoint {
     /// What challenges of a trunk within its own calls are answered with, by its name.
     trunk_credentials: BTreeMap<String, Credentials>,
     registrar: Registrar,
+    strangers: Strangers,
     transactions: Transactions<User>,
     sessions: BTreeMap<SessionId, Session>,
     /// By Call-ID and our tag.
     by_dialog: BTreeMap<(String, String), SessionId>,
     streams: BTreeMap<Flow, Stream>,
+    enrolments: BTreeMap<EnrolmentId, registration::Enrolled>,
     timers: Timers<Due>,
     next_session: u64,
     next_request: u64,
+    next_enrolment: u64,
     out: VecDeque<Output>,
     /// Whole messages of streams that came with the last input.
     frames: VecDeque<(Flow, Vec<u8>)>,
@@ -117,13 +130,16 @@ impl Endpoint {
             entropy,
             secret,
             registrar: Registrar::new(),
+            strangers: Strangers::new(Budgets::default()),
             transactions: Transactions::new(),
             sessions: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
             streams: BTreeMap::new(),
+            enrolments: BTreeMap::new(),
             timers: Timers::new(),
             next_session: 0,
             next_request: 0,
+            next_enrolment: 0,
             out: VecDeque::new(),
             frames: VecDeque::new(),
         }
@@ -137,6 +153,32 @@ impl Endpoint {
     /// What a trunk that asks for a password within a call that it brought is answered with.
     pub fn set_trunk_credentials(&mut self, trunk: &str, credentials: Credentials) {
         self.trunk_credentials.insert(trunk.to_owned(), credentials);
+    }
+
+    /// What was counted of passwords.
+    pub fn passwords(&self) -> Tally {
+        self.guard.tally()
+    }
+
+    /// Other budgets for strangers than the usual ones. A test that floods on purpose may lift them.
+    pub fn set_budgets(&mut self, budgets: Budgets) {
+        self.strangers.set(budgets);
+    }
+
+    /// Other bounds for registrations than the usual ones.
+    pub fn set_expiry(&mut self, expiry: Expiry) {
+        self.registrar.set_expiry(expiry);
+    }
+
+    /// How often registered phones are asked whether they live (OPTIONS); `None`: never. One that does not answer
+    /// [`SILENT_PROBES`](crate::registrar::SILENT_PROBES) times is gone.
+    pub fn set_probing(&mut self, every: Option<Duration>) {
+        self.registrar.set_probing(every);
+    }
+
+    /// Messages of strangers that got silence since the start, and budgets remembered at the moment.
+    pub fn silenced(&self) -> (u64, usize) {
+        (self.strangers.silenced, self.strangers.kept())
     }
 
     /// Who is reachable where.
@@ -173,12 +215,16 @@ impl Endpoint {
                 Ok(())
             }
             Input::FlowFailed(flow) => {
+                self.registrar.flow_lost(flow);
                 self.flow_failed(flow, now);
                 Ok(())
             }
             Input::Timeout => Ok(()),
         };
         self.tell_registrations();
+        while let Some(user) = self.guard.poll_attacked() {
+            self.tell(Event::AccountAttacked { user });
+        }
         result
     }
 
@@ -194,6 +240,7 @@ impl Endpoint {
         let own = self.timers.next().map(|(at, due)| {
             let reason = match due {
                 Due::Idle(_) => Reason::IdleStream,
+                Due::Enrolment(_) => Reason::Enrolment,
                 Due::Session(_, Clock::RepeatOk | Clock::AckLate) => Reason::Acknowledgement,
                 Due::Session(_, Clock::RepeatRing | Clock::PrackLate) => Reason::Reliability,
                 Due::Session(_, Clock::OfferLate | Clock::AnswerLate) => Reason::Offer,
@@ -229,6 +276,7 @@ impl Endpoint {
         while let Some(due) = self.timers.expire(now) {
             match due {
                 Due::Idle(flow) => self.idle(flow),
+                Due::Enrolment(id) => self.enrolment_due(id, now),
                 Due::Session(id, Clock::RepeatOk) => self.repeat_ok(id, now),
                 Due::Session(id, Clock::AckLate) => self.ack_late(id, now),
                 Due::Session(id, Clock::KeepRinging) => self.keep_ringing(id, now),
@@ -245,6 +293,9 @@ impl Endpoint {
             }
         }
         self.registrar.expire(now);
+        while let Some(phone) = self.registrar.probe(now) {
+            self.probe_phone(phone, now);
+        }
     }
 
     /// A transaction ended without a response.
@@ -255,6 +306,8 @@ impl Endpoint {
             User::Bye(id) => self.forget(id, now),
             User::Errand(id, number) => self.errand_unanswered(id, number, news, now),
             User::Probe(request) => self.tell(Event::OptionsFailed { request }),
+            User::Phone(id) => self.registrar.probed(id, false, now),
+            User::Enrolment(id) => self.enrolment_unanswered(id, news, now),
             User::Incoming(id) => self.caller_lost(id, now),
             User::Reoffered(id) => self.reoffer_lost(id, tx),
             User::Nobody => {}
@@ -272,6 +325,8 @@ impl Endpoint {
                 let status = response.status().unwrap_or_default();
                 self.tell(Event::OptionsAnswered { request, status });
             }
+            User::Phone(id) => self.registrar.probed(id, true, now),
+            User::Enrolment(id) => self.enrolment_answered(id, response, now),
             User::Incoming(_) | User::Reoffered(_) | User::Nobody => {}
         }
     }
@@ -291,6 +346,7 @@ impl Endpoint {
         for (tx, user, news) in self.transactions.flow_failed(flow, now) {
             self.unanswered(tx, user, news, now);
         }
+        self.enrolments_lost(flow, now);
     }
 
     /// Tells the switch of a session, unless it was told the end already.

@@ -1,9 +1,11 @@
 //! What came in: read it, find whose it is, refuse what cannot be served. The order follows RFC 3261 section 8.2 and
 //! keeps strangers out before anything is remembered of them.
 
-use super::{Endpoint, Fault, Origin, wire};
-use crate::guard::Verdict;
+use super::{Endpoint, Fault, Origin, stun, wire};
+use crate::guard::{Authenticated, Verdict};
 use crate::message::{Malformed, Message, Method, ParseFault, Scheme};
+use crate::overload::Peek;
+use crate::registrar::EXTENSIONS;
 use crate::transaction::Heard;
 use crate::{Flow, FramingFault};
 use senim_base::Instant;
@@ -14,10 +16,19 @@ impl Endpoint {
         if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
             return Ok(());
         }
+        if let Some(answer) = stun::answer(bytes, flow.remote).filter(|_| self.may_ask(flow, now)) {
+            self.charge(flow, now);
+            self.transmit(flow, answer);
+            return Ok(());
+        }
         self.message(flow, bytes, now)
     }
 
     pub(super) fn message(&mut self, flow: Flow, bytes: &[u8], now: Instant) -> Result<(), Fault> {
+        if !self.strangers.may(flow.remote, now) && !self.belongs(flow, bytes) {
+            self.strangers.silenced += 1;
+            return Err(Fault::Silenced);
+        }
         match Message::parse(bytes) {
             Ok(mut message) if message.is_request() => {
                 message.stamp_source(flow.remote);
@@ -27,12 +38,45 @@ impl Endpoint {
                 self.heard(flow, &message, now);
                 Ok(())
             }
-            Err(fault) => self.unreadable(flow, fault),
+            Err(fault) => self.unreadable(flow, fault, now),
+        }
+    }
+
+    /// Whether this is from somebody we know, or of a dialog that lives: then no flood of strangers concerns it.
+    fn belongs(&self, flow: Flow, bytes: &[u8]) -> bool {
+        if self.is_known(flow) {
+            return true;
+        }
+        match Peek::at(bytes) {
+            Peek::Within { call_id, tag } => {
+                self.by_dialog.contains_key(&(call_id.to_owned(), tag.to_owned()))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a question that belongs to nothing is answered to somebody there.
+    fn may_ask(&self, flow: Flow, now: Instant) -> bool {
+        self.strangers.may(flow.remote, now) || self.is_known(flow)
+    }
+
+    /// Whether a trunk, a registered phone, or somebody who has proved himself on his connection speaks here.
+    fn is_known(&self, flow: Flow) -> bool {
+        self.registrar.has_flow(flow)
+            || self.streams.get(&flow).is_some_and(|stream| stream.is_trusted())
+            || self.is_trunk(flow)
+    }
+
+    /// An answer was given that was not earned, or none deserved: strangers pay.
+    pub(super) fn charge(&mut self, flow: Flow, now: Instant) {
+        if !self.is_known(flow) {
+            self.strangers.charge(flow.remote, now);
         }
     }
 
     /// Half-read requests get the status that says why, as far as they can be answered at all.
-    fn unreadable(&mut self, flow: Flow, fault: ParseFault) -> Result<(), Fault> {
+    fn unreadable(&mut self, flow: Flow, fault: ParseFault, now: Instant) -> Result<(), Fault> {
+        self.charge(flow, now);
         let (Some(status), Some(mut request)) = (fault.status(), fault.partial) else {
             return Err(Fault::Garbage);
         };
@@ -43,7 +87,7 @@ impl Endpoint {
     }
 
     /// The head of a message whose end cannot be found: its sender is told before the connection goes.
-    pub(super) fn unframed(&mut self, flow: Flow, head: &[u8], fault: FramingFault) {
+    pub(super) fn unframed(&mut self, flow: Flow, head: &[u8], fault: FramingFault, now: Instant) {
         let partial = match Message::parse(head) {
             Ok(message) => Some(Box::new(message)),
             Err(fault) => fault.partial,
@@ -54,25 +98,39 @@ impl Endpoint {
             FramingFault::BadLength => Malformed::Header("Content-Length"),
         };
         // What is wrong is counted as framing, whatever it was answered.
-        let _ = self.unreadable(flow, ParseFault { kind, partial });
+        let _ = self.unreadable(flow, ParseFault { kind, partial }, now);
     }
 
     fn heard(&mut self, flow: Flow, response: &Message, now: Instant) {
+        // A challenge is met for whom we asked, and for nobody who got to see our request.
+        if matches!(response.status(), Some(401 | 407))
+            && self.transactions.asked(response).is_some_and(|asked| asked.remote.ip() != flow.remote.ip())
+        {
+            self.charge(flow, now);
+            return;
+        }
         match self.transactions.response(response, now) {
             Heard::Told(_, user) => {
                 self.trust(flow);
                 self.responded(user, response, now);
             }
-            Heard::Absorbed | Heard::Stray => {}
+            Heard::Absorbed => {}
+            Heard::Stray => self.charge(flow, now),
         }
     }
 
     fn request(&mut self, flow: Flow, request: &Message, now: Instant) -> Result<(), Fault> {
-        if self.transactions.repeated(request, now) {
+        let Some(method) = request.method() else { return Err(Fault::Garbage) };
+        let within = request.has_to_tag();
+        // Neither takes memory outside of a dialog, so there is nothing that a copy could meet.
+        let forgotten = !within && matches!(method, Method::Register | Method::Options);
+        if !forgotten && self.transactions.repeated(request, now) {
             return Ok(());
         }
-        let Some(method) = request.method() else { return Err(Fault::Garbage) };
         if *method == Method::Ack {
+            if self.session_of(request).is_none() {
+                self.charge(flow, now);
+            }
             self.acknowledged(flow, request, now);
             return Ok(());
         }
@@ -81,19 +139,16 @@ impl Endpoint {
             return Ok(());
         }
         if let Err((status, headers)) = readable(flow, request, method) {
+            self.charge(flow, now);
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             self.refuse(flow, request, status, &headers);
             return Err(Fault::Malformed(status));
         }
-        if self.transactions.is_full() {
-            self.refuse(flow, request, 503, &[("Retry-After", super::respond::RETRY_AFTER)]);
-            return Ok(());
-        }
-        if request.to().is_ok_and(|to| to.tag().is_some()) {
+        if within {
             self.within(flow, request, method, now);
             return Ok(());
         }
-        if self.transactions.is_merged(request) {
+        if !forgotten && self.transactions.is_merged(request) {
             self.refuse(flow, request, 482, &[]);
             return Ok(());
         }
@@ -104,7 +159,10 @@ impl Endpoint {
     /// A request outside of any dialog: who may do what.
     fn outside(&mut self, flow: Flow, request: &Message, method: &Method, now: Instant) {
         match method {
-            Method::Options => self.capabilities(flow, request),
+            Method::Options => {
+                self.charge(flow, now);
+                self.capabilities(flow, request);
+            }
             Method::Register => self.register(flow, request, now),
             Method::Invite => {
                 if let Some(origin) = self.admit(flow, request, now) {
@@ -113,6 +171,7 @@ impl Endpoint {
             }
             // These belong to dialogs that we know nothing of.
             Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
+                self.charge(flow, now);
                 self.refuse(flow, request, 481, &[]);
             }
             _ => {
@@ -128,19 +187,39 @@ impl Endpoint {
         if let Some(name) = self.trunk_of(flow) {
             return Some(Origin::Trunk(name));
         }
+        self.prove(flow, request, now).map(Origin::User)
+    }
+
+    /// The user who proves himself with this request. Anybody else is refused here.
+    pub(super) fn prove(&mut self, flow: Flow, request: &Message, now: Instant) -> Option<Authenticated> {
         if !self.settings.accept_users {
+            self.charge(flow, now);
             self.refuse(flow, request, 403, &[]);
             return None;
         }
-        match self.guard.check(request, flow.remote.ip(), now) {
+        let at_home = |user: &str| self.registrar.is_at(user, flow);
+        match self.guard.check_knowing(request, flow.remote.ip(), at_home, now) {
             Verdict::Authenticated(who) => {
                 self.trust(flow);
-                return Some(Origin::User(who));
+                // The challenge that led here, and the ACK of an INVITE's.
+                self.strangers.forgive(flow.remote, 2, now);
+                return Some(who);
             }
-            Verdict::Challenge { headers } => self.challenge(flow, request, &headers),
-            Verdict::Forbidden => self.refuse(flow, request, 403, &[]),
+            Verdict::Challenge { headers } => {
+                self.charge(flow, now);
+                self.challenge(flow, request, &headers);
+            }
+            Verdict::Forbidden => {
+                self.charge(flow, now);
+                self.refuse(flow, request, 403, &[]);
+            }
         }
         None
+    }
+
+    pub(super) fn is_trunk(&self, flow: Flow) -> bool {
+        let ip = flow.remote.ip();
+        self.settings.trunks.iter().any(|trunk| trunk.sources.iter().any(|net| net.contains(ip)))
     }
 
     /// The trunk whose addresses this flow comes from, by its name.
@@ -171,9 +250,12 @@ fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refuse
         Some(_) => return Err((416, Vec::new())),
         None => return Err((400, Vec::new())),
     }
-    let known = |tag: &&str| wire::SUPPORTED.split(", ").any(|ours| ours.eq_ignore_ascii_case(tag));
+    let served = |tag: &&str| match method {
+        Method::Register => EXTENSIONS.iter().any(|ours| ours.eq_ignore_ascii_case(tag)),
+        _ => wire::SUPPORTED.split(", ").any(|ours| ours.eq_ignore_ascii_case(tag)),
+    };
     let mut unsupported = request.values("Require");
-    unsupported.retain(|tag| !known(tag));
+    unsupported.retain(|tag| !served(tag));
     if !unsupported.is_empty() {
         unsupported.truncate(UNSUPPORTED_MAX);
         return Err((420, vec![("Unsupported", unsupported.join(", "))]));

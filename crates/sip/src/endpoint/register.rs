@@ -2,28 +2,24 @@
 
 use super::{Endpoint, Event};
 use crate::Flow;
-use crate::guard::Verdict;
 use crate::message::Message;
-use crate::registrar::Change;
+use crate::registrar::{Change, RegisterReply};
 use senim_base::Instant;
 
 impl Endpoint {
     pub(super) fn register(&mut self, flow: Flow, request: &Message, now: Instant) {
-        if !self.settings.accept_users {
-            self.refuse(flow, request, 403, &[]);
-            return;
+        if let Some(reply) = self.registrar.repeated(request, flow, now) {
+            self.reply(flow, request, &reply);
+        } else if let Some(who) = self.prove(flow, request, now) {
+            let reply = self.registrar.register(&who, request, flow, now);
+            self.reply(flow, request, &reply);
         }
-        match self.guard.check(request, flow.remote.ip(), now) {
-            Verdict::Authenticated(who) => {
-                self.trust(flow);
-                let reply = self.registrar.register(&who, request, flow, now);
-                let headers: Vec<_> =
-                    reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                self.answer(flow, request, reply.status, &headers, now);
-            }
-            Verdict::Challenge { headers } => self.challenge(flow, request, &headers),
-            Verdict::Forbidden => self.refuse(flow, request, 403, &[]),
-        }
+    }
+
+    /// No transaction: the registrar itself knows a copy of what it granted, and a refusal is refused again.
+    fn reply(&mut self, flow: Flow, request: &Message, reply: &RegisterReply) {
+        let headers: Vec<_> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.refuse(flow, request, reply.status, &headers);
     }
 
     /// 401 with the guard's challenges, best first.

@@ -2,6 +2,7 @@
 //! the way back by the top Via (RFC 3261 section 18.2.2, RFC 3581).
 
 use super::{Endpoint, User, wire};
+use crate::digest::Hex;
 use crate::message::{Message, MessageBuilder};
 use crate::transaction::TxId;
 use crate::{Flow, Transport};
@@ -19,7 +20,8 @@ impl Endpoint {
         self.transmit(way_back(flow, request), bytes);
     }
 
-    /// Answers a request within a transaction, so that copies of it get the same answer.
+    /// Answers a request within a transaction, so that copies of it get the same answer. Where there is no room for
+    /// one it is answered all the same, and a copy is answered anew.
     pub(super) fn answer(
         &mut self,
         flow: Flow,
@@ -28,14 +30,13 @@ impl Endpoint {
         headers: Headers<'_>,
         now: Instant,
     ) {
+        let Some(tx) = self.take_up(flow, request, User::Nobody, now) else {
+            self.refuse(flow, request, status, headers);
+            return;
+        };
         let tag = self.stateless_tag(request);
-        match self.take_up(flow, request, User::Nobody, now) {
-            Some(tx) => {
-                let bytes = self.response(request, status, &tag, headers, None);
-                self.transactions.answer(tx, status, bytes, now);
-            }
-            None => self.refuse(flow, request, 503, &[("Retry-After", RETRY_AFTER)]),
-        }
+        let bytes = self.response(request, status, &tag, headers, None);
+        self.transactions.answer(tx, status, bytes, now);
     }
 
     /// Begins a transaction for a request of the peer. `None`: too many are alive.
@@ -82,7 +83,7 @@ impl Endpoint {
             hash.update(request.header(name).unwrap_or_default().as_bytes());
             hash.update([0]);
         }
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        Hex::of(hash.finalize().get(..8).unwrap_or_default()).as_str().to_owned()
     }
 }
 

@@ -25,6 +25,12 @@ pub(super) struct Stream {
     trusted: bool,
 }
 
+impl Stream {
+    pub(super) fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+}
+
 impl Endpoint {
     pub(super) fn stream(&mut self, flow: Flow, bytes: &[u8], now: Instant) -> Result<(), Fault> {
         if !self.streams.contains_key(&flow) {
@@ -32,8 +38,7 @@ impl Endpoint {
                 self.cut(flow);
                 return Err(Fault::TooManyStreams);
             }
-            self.streams
-                .insert(flow, Stream { framer: Framer::new(), trusted: self.trunk_of(flow).is_some() });
+            self.streams.insert(flow, Stream { framer: Framer::new(), trusted: self.is_trunk(flow) });
             self.timers.set(Due::Idle(flow), now + IDLE);
         }
         if flow.transport.keeps_bounds() {
@@ -49,14 +54,14 @@ impl Endpoint {
             match frame {
                 Ok(Frame::Message(bytes)) => {
                     progress = true;
-                    let fault = self.message(flow, &bytes, now);
+                    let fault = self.on_stream(flow, &bytes, now);
                     self.frames.push_back((flow, bytes));
                     result = result.and(fault);
                 }
                 Ok(Frame::Ping) => self.transmit(flow, b"\r\n".to_vec()),
                 Err(fault) => {
                     if let Some(head) = self.streams.get_mut(&flow).and_then(|s| s.framer.take_head()) {
-                        self.unframed(flow, &head, fault);
+                        self.unframed(flow, &head, fault, now);
                     }
                     self.cut(flow);
                     return Err(Fault::Framing);
@@ -80,8 +85,17 @@ impl Endpoint {
             self.watch(flow, false, now);
             return Ok(());
         }
-        let result = self.message(flow, bytes, now);
+        let result = self.on_stream(flow, bytes, now);
         self.watch(flow, true, now);
+        result
+    }
+
+    /// One message of a connection. What a stranger may cost is spent: so is his connection.
+    fn on_stream(&mut self, flow: Flow, bytes: &[u8], now: Instant) -> Result<(), Fault> {
+        let result = self.message(flow, bytes, now);
+        if result == Err(Fault::Silenced) {
+            self.cut(flow);
+        }
         result
     }
 

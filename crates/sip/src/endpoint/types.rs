@@ -1,9 +1,11 @@
 //! The words of the endpoint's door: what goes in, what comes out, what the operator sets.
 
+use super::EnrolmentId;
 use super::refer::Referral;
 use super::session_timer::SessionTimer;
 use crate::{Algorithm, Authenticated, Cause, Credentials, Flow, IpNet, Message, Transport};
 use core::fmt;
+use core::time::Duration;
 use senim_base::Redacted;
 use std::net::SocketAddr;
 
@@ -117,6 +119,8 @@ pub enum Fault {
     Framing,
     /// Us: more than [`STREAMS_MAX`](crate::STREAMS_MAX) connections; this one was cut.
     TooManyStreams,
+    /// The peer: a stranger whose budget is spent ([`Budgets`](crate::Budgets)); he got silence.
+    Silenced,
 }
 
 impl fmt::Display for Fault {
@@ -126,6 +130,7 @@ impl fmt::Display for Fault {
             Fault::Malformed(status) => write!(f, "peer: unreadable request, refused with {status}"),
             Fault::Framing => f.write_str("peer: stream framing lost, connection cut"),
             Fault::TooManyStreams => f.write_str("us: too many connections"),
+            Fault::Silenced => f.write_str("peer: a stranger asks too much"),
         }
     }
 }
@@ -336,6 +341,32 @@ pub enum Event {
         /// The probe.
         request: RequestId,
     },
+    /// So many wrong passwords came for this user, from so many places, that strange ones are not heard for a while.
+    AccountAttacked {
+        /// The user.
+        user: String,
+    },
+    /// A carrier knows us now. Refreshes are not told.
+    Enrolled {
+        /// Which registration of ours.
+        enrolment: EnrolmentId,
+        /// For how long, seconds.
+        granted_s: u32,
+    },
+    /// A carrier does not take our registration, or the way to it broke; it is tried again.
+    EnrolmentFailed {
+        /// Which.
+        enrolment: EnrolmentId,
+        /// The status; 408 for a timeout, 503 for a broken wire.
+        status: u16,
+        /// After how long it is tried again.
+        retry: Duration,
+    },
+    /// A registration of ours was taken back. Terminal.
+    EnrolmentEnded {
+        /// Which.
+        enrolment: EnrolmentId,
+    },
 }
 
 /// Why a call of ours was not answered.
@@ -437,8 +468,10 @@ pub enum Reason {
     Referral,
     /// A connection has said nothing of use for too long.
     IdleStream,
-    /// A registration ends.
+    /// A registration ends, or a registered phone is probed.
     Registration,
+    /// A registration of ours is refreshed, or tried again.
+    Enrolment,
 }
 
 /// What is alive, for gauges and for tests that look for leaks.
@@ -475,7 +508,11 @@ impl Event {
             Event::Registered { .. }
             | Event::Unregistered { .. }
             | Event::OptionsAnswered { .. }
-            | Event::OptionsFailed { .. } => None,
+            | Event::OptionsFailed { .. }
+            | Event::AccountAttacked { .. }
+            | Event::Enrolled { .. }
+            | Event::EnrolmentFailed { .. }
+            | Event::EnrolmentEnded { .. } => None,
         }
     }
 
@@ -500,6 +537,10 @@ impl Event {
             Event::Unregistered { .. } => "Unregistered",
             Event::OptionsAnswered { .. } => "OptionsAnswered",
             Event::OptionsFailed { .. } => "OptionsFailed",
+            Event::AccountAttacked { .. } => "AccountAttacked",
+            Event::Enrolled { .. } => "Enrolled",
+            Event::EnrolmentFailed { .. } => "EnrolmentFailed",
+            Event::EnrolmentEnded { .. } => "EnrolmentEnded",
         }
     }
 }
@@ -520,6 +561,10 @@ impl fmt::Debug for Event {
             Event::OptionsAnswered { request, status } => write!(f, "({request}, {status})"),
             Event::OptionsFailed { request } => write!(f, "({request})"),
             Event::Unregistered { cause, .. } => write!(f, "({cause:?})"),
+            Event::Enrolled { enrolment, .. } | Event::EnrolmentEnded { enrolment } => {
+                write!(f, "({enrolment})")
+            }
+            Event::EnrolmentFailed { enrolment, status, .. } => write!(f, "({enrolment}, {status})"),
             other => other.session().map_or(Ok(()), |session| write!(f, "({session})")),
         }
     }

@@ -1,7 +1,7 @@
 //! The headers that every message of ours carries.
 
 use super::{Endpoint, Settings};
-use crate::message::{Message, MessageBuilder, Via};
+use crate::message::{Message, MessageBuilder, Via, text};
 use crate::{Flow, Transport};
 use std::net::SocketAddr;
 
@@ -30,7 +30,7 @@ const CONTACT_USER: &str = "senim";
 
 impl Settings {
     /// The address that peers on this flow are to use for us.
-    fn address(&self, flow: Flow) -> SocketAddr {
+    pub(super) fn address(&self, flow: Flow) -> SocketAddr {
         self.advertised
             .iter()
             .find(|(transport, address)| {
@@ -41,10 +41,15 @@ impl Settings {
 
     /// Our Contact on this flow.
     pub(super) fn contact(&self, flow: Flow) -> String {
-        let address = self.address(flow);
+        self.contact_of(CONTACT_USER, flow)
+    }
+
+    /// A Contact of ours with another user part, given in the clear.
+    pub(super) fn contact_of(&self, user: &str, flow: Flow) -> String {
+        let (user, address) = (text::escape_user(user), self.address(flow));
         match flow.transport {
-            Transport::Udp => format!("<sip:{CONTACT_USER}@{address}>"),
-            other => format!("<sip:{CONTACT_USER}@{address};transport={}>", other.param()),
+            Transport::Udp => format!("<sip:{user}@{address}>"),
+            other => format!("<sip:{user}@{address};transport={}>", other.param()),
         }
     }
 

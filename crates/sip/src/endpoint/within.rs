@@ -21,6 +21,7 @@ impl Endpoint {
 
     pub(super) fn within(&mut self, flow: Flow, request: &Message, method: &Method, now: Instant) {
         let Some(id) = self.session_of(request) else {
+            self.charge(flow, now);
             self.refuse(flow, request, 481, &[]);
             return;
         };

@@ -37,6 +37,8 @@ pub struct Message {
     start: Start,
     lines: Vec<Line>,
     body: Vec<u8>,
+    /// Where its response goes, once [`Message::stamp_source`] has found out.
+    answer_to: Option<SocketAddr>,
 }
 
 #[derive(Clone)]
@@ -207,6 +209,18 @@ impl Message {
         self.address("To")
     }
 
+    /// Whether To carries a tag: the request names a dialog. An unreadable To counts as one that does, so that none is
+    /// added to it.
+    pub fn has_to_tag(&self) -> bool {
+        let tagged = |to: &str| to.as_bytes().windows(3).any(|w| w.eq_ignore_ascii_case(b"tag"));
+        match self.header("To") {
+            // Most have none, and reading them to see that would be the dearest part of answering.
+            Some(to) if !tagged(to) => text::split(to, b';').is_err(),
+            Some(_) => self.to().map_or(true, |to| to.tag().is_some()),
+            None => false,
+        }
+    }
+
     fn address(&self, name: &'static str) -> Result<NameAddr, ParseFault> {
         let value = self.header(name).ok_or(ParseFault::bare(Malformed::Missing(name)))?;
         NameAddr::parse(value).map_err(|_| ParseFault::bare(Malformed::Header(name)))
@@ -214,7 +228,8 @@ impl Message {
 
     /// Every Contact; an empty list when there is none.
     pub fn contact(&self) -> Result<Contacts, ParseFault> {
-        if self.values("Contact") == ["*"] {
+        let mut lines = self.headers("Contact");
+        if let (Some("*"), None) = (lines.next(), lines.next()) {
             return Ok(Contacts::Star);
         }
         self.addresses("Contact").map(Contacts::List)
@@ -255,6 +270,7 @@ impl Message {
         }
         via.received =
             (via.rport.is_some() || uri::ip_of(&via.host) != Some(source.ip())).then_some(source.ip());
+        self.answer_to = Message::answer_to(&via);
         let Some(line) =
             self.lines.iter().position(|l| long_name(self.slice(&l.name)).eq_ignore_ascii_case("Via"))
         else {
@@ -273,7 +289,14 @@ impl Message {
     /// Where RFC 3261 section 18.2.2 and RFC 3581 send the response of a stamped request: `received` and `rport`, else
     /// the address in sent-by with its port or 5060. `None` when sent-by is a host name and was never stamped.
     pub fn response_address(&self) -> Option<SocketAddr> {
+        if self.answer_to.is_some() {
+            return self.answer_to;
+        }
         let via = self.top_via().ok()?;
+        Message::answer_to(&via)
+    }
+
+    fn answer_to(via: &Via) -> Option<SocketAddr> {
         let ip: IpAddr = via.received.or_else(|| uri::ip_of(&via.host))?;
         Some(SocketAddr::new(ip, via.rport.flatten().or(via.port).unwrap_or(5060)))
     }

@@ -93,7 +93,7 @@ fn index(head: String) -> Result<(Message, Option<Malformed>), ParseFault> {
             None => wrong = wrong.or(Some(Malformed::HeaderLine)),
         }
     }
-    Ok((Message { head, start, lines, body: Vec::new() }, wrong))
+    Ok((Message { head, start, lines, body: Vec::new(), answer_to: None }, wrong))
 }
 
 fn start_line(head: &str, span: Range<usize>) -> Result<(Start, Option<Malformed>), ParseFault> {

@@ -23,15 +23,15 @@ impl MessageBuilder {
     /// `to_tag` is added to a To that has none. What a malformed request lacks is left out.
     pub fn response(status: u16, to: &Message, to_tag: Option<&str>) -> MessageBuilder {
         let start = format!("SIP/2.0 {status} {}", reason(status));
-        let mut builder = MessageBuilder { start, head: String::new(), body: Vec::new() };
+        let mut builder = MessageBuilder { start, head: String::with_capacity(512), body: Vec::new() };
         for via in to.headers("Via") {
             builder.push("Via", via);
         }
         for name in ["From", "To", "Call-ID", "CSeq"] {
             let Some(value) = to.header(name) else { continue };
             builder.push(name, value);
-            if let ("To", Some(tag), Ok(read)) = (name, to_tag, to.to())
-                && read.tag().is_none()
+            if let ("To", Some(tag)) = (name, to_tag)
+                && !to.has_to_tag()
                 && tag.bytes().all(super::text::is_token_byte)
             {
                 // A To without brackets takes parameters as the header's own: appending is right in both forms.
@@ -78,8 +78,13 @@ impl MessageBuilder {
 
     /// The message on the wire.
     pub fn finish(self) -> Vec<u8> {
-        let mut out = format!("{}\r\n{}Content-Length: {}\r\n\r\n", self.start, self.head, self.body.len())
-            .into_bytes();
+        let mut out = self.start;
+        out.reserve(self.head.len() + self.body.len() + 32);
+        out.push_str("\r\n");
+        out.push_str(&self.head);
+        // Writing to a string cannot fail.
+        let _ = write!(out, "Content-Length: {}\r\n\r\n", self.body.len());
+        let mut out = out.into_bytes();
         out.extend_from_slice(&self.body);
         out
     }
@@ -90,9 +95,18 @@ impl MessageBuilder {
         }
         self.head.push_str(name);
         self.head.push_str(": ");
-        self.head.extend(value.chars().map(without_control));
+        if is_plain(value) {
+            self.head.push_str(value);
+        } else {
+            self.head.extend(value.chars().map(without_control));
+        }
         self.head.push_str("\r\n");
     }
+}
+
+/// Printable ASCII only, as nearly every value is: it can be copied whole.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|b| (b' '..0x7f).contains(&b))
 }
 
 fn without_control(c: char) -> char {
@@ -133,6 +147,7 @@ pub fn reason(status: u16) -> &'static str {
         421 => "Extension Required",
         422 => "Session Interval Too Small",
         423 => "Interval Too Brief",
+        439 => "First Hop Lacks Outbound Support",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",

@@ -22,8 +22,66 @@ use std::collections::{BTreeMap, VecDeque};
 use table::{Action, Class, Event};
 use timers::{Timer, span};
 
-/// Most transactions alive at once. Beyond, requests get 503 and forget themselves, and ours are not begun.
-pub const TRANSACTIONS_MAX: usize = 100_000;
+/// Most transactions alive at once, in all rooms.
+pub const TRANSACTIONS_MAX: usize = LIVE_MAX + CALLS_MAX + OTHERS_MAX;
+/// Most of requests within dialogs, and of our own. Beyond, the peer's are answered and forgotten, ours not begun.
+pub const LIVE_MAX: usize = 200_000;
+/// Most of INVITEs that want a new call: three thousand a second. Beyond, they get 503 and are forgotten.
+pub const CALLS_MAX: usize = 100_000;
+/// Most of everything else. Beyond, requests are answered and forgotten: a copy is answered anew.
+pub const OTHERS_MAX: usize = 8_192;
+
+/// What a transaction is for: each room has a ceiling of its own, so that one kind cannot crowd out another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Room {
+    Live,
+    Calls,
+    Others,
+}
+
+impl Room {
+    /// The room of a peer's request.
+    fn of(request: &Message) -> Room {
+        if request.has_to_tag() {
+            Room::Live
+        } else if hop::method_of(request) == "INVITE" {
+            Room::Calls
+        } else {
+            Room::Others
+        }
+    }
+}
+
+/// How many are alive in each room.
+#[derive(Clone, Debug, Default)]
+struct Rooms {
+    live: usize,
+    calls: usize,
+    others: usize,
+}
+
+impl Rooms {
+    fn place(&mut self, room: Room) -> (&mut usize, usize) {
+        match room {
+            Room::Live => (&mut self.live, LIVE_MAX),
+            Room::Calls => (&mut self.calls, CALLS_MAX),
+            Room::Others => (&mut self.others, OTHERS_MAX),
+        }
+    }
+
+    /// Takes a place. `false`: there is none.
+    fn enter(&mut self, room: Room) -> bool {
+        let (count, most) = self.place(room);
+        let fits = *count < most;
+        *count += usize::from(fits);
+        fits
+    }
+
+    fn leave(&mut self, room: Room) {
+        let (count, _) = self.place(room);
+        *count = count.saturating_sub(1);
+    }
+}
 
 /// Names a transaction; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,6 +136,7 @@ enum Key {
 struct Transaction<U> {
     machine: Machine,
     user: U,
+    room: Room,
     flow: Flow,
     key: Key,
     /// What a repeat sends: the request of a client, the last response of a server.
@@ -109,6 +168,7 @@ pub(crate) struct Transactions<U> {
     live: BTreeMap<TxId, Transaction<U>>,
     by_key: BTreeMap<Key, TxId>,
     by_merge: BTreeMap<String, TxId>,
+    rooms: Rooms,
     timers: Timers<(TxId, Timer)>,
     next: u64,
     out: VecDeque<(Flow, Vec<u8>)>,
@@ -120,6 +180,7 @@ impl<U: Copy> Transactions<U> {
             live: BTreeMap::new(),
             by_key: BTreeMap::new(),
             by_merge: BTreeMap::new(),
+            rooms: Rooms::default(),
             timers: Timers::new(),
             next: 0,
             out: VecDeque::new(),
@@ -144,15 +205,15 @@ impl<U: Copy> Transactions<U> {
         self.timers.len()
     }
 
-    /// Whether a new one would be one too many.
+    /// Whether a new one of ours would be one too many.
     pub(crate) fn is_full(&self) -> bool {
-        self.live.len() >= TRANSACTIONS_MAX
+        self.rooms.live >= LIVE_MAX
     }
 
     /// Sends a request of ours and watches over it. `branch` is the one in its top Via. `None` when
-    /// [`TRANSACTIONS_MAX`] are alive: nothing was sent.
+    /// [`LIVE_MAX`] are alive: nothing was sent.
     pub(crate) fn request(&mut self, request: Request, user: U, now: Instant) -> Option<TxId> {
-        if self.is_full() {
+        if !self.rooms.enter(Room::Live) {
             return None;
         }
         let invite = request.method == "INVITE";
@@ -163,7 +224,7 @@ impl<U: Copy> Transactions<U> {
         };
         self.out.push_back((request.flow, request.bytes.clone()));
         let key = Key::Client(request.branch, request.method);
-        let id = self.insert(machine, key, user, request.flow, request.bytes);
+        let id = self.insert(machine, key, (user, Room::Live), request.flow, request.bytes);
         for timer in timers {
             self.arm(id, timer, now);
         }
@@ -171,7 +232,7 @@ impl<U: Copy> Transactions<U> {
     }
 
     /// Takes up a request of the peer, which [`Transactions::repeated`] did not know. `None` when
-    /// [`TRANSACTIONS_MAX`] are alive.
+    /// its room is full.
     pub(crate) fn accept(
         &mut self,
         request: &Message,
@@ -180,7 +241,8 @@ impl<U: Copy> Transactions<U> {
         user: U,
         now: Instant,
     ) -> Option<TxId> {
-        if self.is_full() {
+        let room = Room::of(request);
+        if !self.rooms.enter(room) {
             return None;
         }
         let invite = hop::method_of(request) == "INVITE";
@@ -190,7 +252,7 @@ impl<U: Copy> Transactions<U> {
             Machine::Server(server::State::Trying)
         };
         let key = Key::Server(hop::server_key(request, hop::method_of(request)));
-        let id = self.insert(machine, key, user, flow, Vec::new());
+        let id = self.insert(machine, key, (user, room), flow, Vec::new());
         let merge = hop::merge_key(request);
         if let (Some(tx), Some(merge)) = (self.live.get_mut(&id), merge) {
             tx.trying = trying;
@@ -246,6 +308,12 @@ impl<U: Copy> Transactions<U> {
         self.step(id, event, now);
     }
 
+    /// Where the request went that this answers.
+    pub(crate) fn asked(&self, response: &Message) -> Option<Flow> {
+        let key = Key::Client(hop::branch_of(response)?, hop::cseq_method(response)?);
+        self.live.get(self.by_key.get(&key)?).map(|tx| tx.flow)
+    }
+
     /// A response came.
     pub(crate) fn response(&mut self, response: &Message, now: Instant) -> Heard<U> {
         let (Some(status), Some(branch), Some(method)) =
@@ -298,6 +366,7 @@ impl<U: Copy> Transactions<U> {
     /// Ends a transaction without a word: its session gave up waiting (RFC 3261 section 9.1).
     pub(crate) fn forget(&mut self, id: TxId) {
         let Some(tx) = self.live.remove(&id) else { return };
+        self.rooms.leave(tx.room);
         if self.by_key.get(&tx.key) == Some(&id) {
             self.by_key.remove(&tx.key);
         }
@@ -309,13 +378,22 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
-    fn insert(&mut self, machine: Machine, key: Key, user: U, flow: Flow, last: Vec<u8>) -> TxId {
+    fn insert(
+        &mut self,
+        machine: Machine,
+        key: Key,
+        (user, room): (U, Room),
+        flow: Flow,
+        last: Vec<u8>,
+    ) -> TxId {
         self.next += 1;
         let id = TxId(self.next);
         self.by_key.insert(key.clone(), id);
         let (trying, ack) = (Vec::new(), Vec::new());
-        self.live
-            .insert(id, Transaction { machine, user, flow, key, last, trying, ack, round: 0, merge: None });
+        self.live.insert(
+            id,
+            Transaction { machine, user, room, flow, key, last, trying, ack, round: 0, merge: None },
+        );
         id
     }
 
@@ -539,20 +617,42 @@ mod tests {
         assert_eq!(repeats(&mut txs), (vec![], 32_000));
     }
 
-    #[test]
-    fn one_transaction_too_many_is_not_begun() {
-        let mut txs = Transactions::new();
-        let request = |n: usize| Request {
+    fn ours(n: usize) -> Request {
+        Request {
             flow: flow(Transport::Udp),
             method: "OPTIONS".into(),
             branch: format!("z9hG4bK{n}"),
             bytes: Vec::new(),
-        };
-        for n in 0..TRANSACTIONS_MAX {
-            assert!(txs.request(request(n), (), Instant::ZERO).is_some());
+        }
+    }
+
+    #[test]
+    fn one_transaction_too_many_is_not_begun() {
+        let mut txs = Transactions::new();
+        for n in 0..LIVE_MAX {
+            assert!(txs.request(ours(n), (), Instant::ZERO).is_some());
         }
         assert!(txs.is_full());
-        assert!(txs.request(request(TRANSACTIONS_MAX), (), Instant::ZERO).is_none());
-        assert!(txs.accept(&invite("z9hG4bKi"), flow(Transport::Udp), vec![], (), Instant::ZERO).is_none());
+        assert!(txs.request(ours(LIVE_MAX), (), Instant::ZERO).is_none());
+        assert!(txs.accept(&invite("z9hG4bKi"), flow(Transport::Udp), vec![], (), Instant::ZERO).is_some());
+    }
+
+    /// THREATS: REGISTER flood. What does not matter cannot crowd out what does.
+    #[test]
+    fn each_room_has_its_own_ceiling() {
+        let mut txs = Transactions::new();
+        let mut take = |text: &Message| {
+            txs.accept(text, flow(Transport::Udp), vec![], (), Instant::ZERO).map(|id| (id, txs.len()))
+        };
+        for n in 0..OTHERS_MAX {
+            let note = message("MESSAGE sip:111@x SIP/2.0", &format!("z9hG4bKm{n}"), "", "1 MESSAGE");
+            assert!(take(&note).is_some());
+        }
+        let note = message("MESSAGE sip:111@x SIP/2.0", "z9hG4bKmore", "", "1 MESSAGE");
+        assert!(take(&note).is_none());
+        assert!(take(&invite("z9hG4bKi")).is_some());
+        let (bye, _) = take(&message("BYE sip:111@x SIP/2.0", "z9hG4bKb", ";tag=t", "2 BYE")).unwrap();
+        txs.forget(bye);
+        assert!(txs.accept(&note, flow(Transport::Udp), vec![], (), Instant::ZERO).is_none());
     }
 }

@@ -17,6 +17,9 @@ pub struct Board {
     pub forwarded: u32,
     /// Consultants by login.
     pub consultants: Vec<ConsultantRow>,
+    /// Our registrations at carriers: the trunk, and whether it stands.
+    #[serde(default)]
+    pub registrations: Vec<(String, bool)>,
     /// Trunks by name.
     pub trunks: Vec<TrunkRow>,
     /// Counts since the program started.
@@ -115,6 +118,21 @@ pub struct Totals {
     pub abandoned: u64,
     /// Joined to the other centre.
     pub forwarded: u64,
+    /// SIP messages of strangers that got silence: their budget was spent.
+    #[serde(default)]
+    pub sip_silenced: u64,
+    /// SIP of strangers that found no room before the switch.
+    #[serde(default)]
+    pub sip_turned_away: u64,
+    /// The same of trunks and registered softphones: the machine is too small.
+    #[serde(default)]
+    pub sip_turned_away_known: u64,
+    /// Passwords that were wrong.
+    #[serde(default)]
+    pub passwords_wrong: u64,
+    /// Passwords that were not looked at, since too many had been wrong.
+    #[serde(default)]
+    pub passwords_unheard: u64,
     /// Refused (limits, unknown numbers).
     pub refused: u64,
     /// Appeals registered.

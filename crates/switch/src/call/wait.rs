@@ -285,11 +285,15 @@ impl Call {
 
 /// Where a consultant's softphone is: what to call, and the flow it registered on.
 pub(super) fn softphone(consultant: ConsultantId, rooms: &Rooms) -> Option<(String, Flow)> {
+    let binding = binding(consultant, rooms)?;
+    Some((binding.uri.to_string(), binding.flow))
+}
+
+fn binding(consultant: ConsultantId, rooms: &Rooms) -> Option<&Binding> {
     let login = &rooms.books.person(consultant)?.login;
     let secure_only = rooms.settings.media.softphone_srtp == Security::Require;
     let may_ring = |b: &&Binding| b.flow.transport.is_secure() || !secure_only;
-    let binding = rooms.sip.bindings(login).iter().rfind(may_ring)?;
-    Some((binding.uri.to_string(), binding.flow))
+    rooms.sip.bindings(login).iter().rfind(may_ring)
 }
 
 /// Sends a consultant's softphone an INVITE. `false`: it cannot be reached.
@@ -297,11 +301,13 @@ pub(super) fn ring(
     call: senim_base::CallId,
     leg: &mut Leg,
     consultant: ConsultantId,
-    (from, headers): show::Shown,
+    (from, mut headers): show::Shown,
     rooms: &mut Rooms,
 ) -> bool {
-    let Some((uri, flow)) = softphone(consultant, rooms) else { return false };
+    let Some(binding) = binding(consultant, rooms) else { return false };
+    let (uri, flow, routes) = (binding.uri.to_string(), binding.flow, binding.routes());
     let sdp = leg.sdp.offer(Direction::SendRecv);
+    headers.extend(routes);
     let outgoing =
         Outgoing { flow, to: format!("<{uri}>"), uri, from, headers, sdp: Some(sdp), credentials: None };
     match rooms.sip.invite(outgoing, rooms.now) {

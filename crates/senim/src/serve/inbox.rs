@@ -1,0 +1,395 @@
+//! What waits for the switch's thread: a queue a rank, each with its ceiling, so that nobody's flood delays a talk.
+//! Sound, disk and commands go first, then SIP of those who are known, then connections, then whatever looks like part
+//! of a dialog, strangers last. What finds no room is dropped and counted; SIP's own timers send it again.
+
+use core::time::Duration;
+use senim_net::sip::Arrival as SipArrival;
+use senim_sip::{Class, Flow, IpNet, Known, overload};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::engine::Arrival;
+
+/// What a rank may hold, and how much of it is taken before the ranks above are looked at again.
+struct Room {
+    most: usize,
+    at_once: usize,
+}
+
+/// By [`Rank`]. The house's own (sound, recordings, commands) is bounded by the calls and the askers; its ceiling is a
+/// last resort.
+const ROOMS: [Room; 5] = [
+    Room { most: 262_144, at_once: 256 },
+    Room { most: 65_536, at_once: 256 },
+    Room { most: 16_384, at_once: 128 },
+    Room { most: 8_192, at_once: 64 },
+    Room { most: 4_096, at_once: 64 },
+];
+
+/// Datagrams, or pieces of a connection, that one stranger's address and port may have waiting. Of a connection one
+/// more cuts it, since a hole in a stream cannot be mended.
+const PEER_MAX: u32 = 256;
+
+/// Bytes of strangers' datagrams that may wait.
+const STRANGE_BYTES_MAX: usize = 8 << 20;
+
+/// Who goes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Rank {
+    House,
+    Known,
+    /// Connections: whatever the peer, their pieces stay in order. A trunk's are [`Rank::Known`].
+    Streams,
+    Within,
+    Strangers,
+}
+
+/// What found no room since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct TurnedAway {
+    /// Of strangers: their own flood.
+    pub(super) strangers: u64,
+    /// Of those who are known, and of the house: the machine is too small.
+    pub(super) known: u64,
+}
+
+/// The switch's thread is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gone;
+
+/// The way in, for any thread.
+#[derive(Clone)]
+pub struct Entrance(Arc<Shared>);
+
+/// The switch's end.
+pub(super) struct Inbox(Arc<Shared>);
+
+/// What is to be done next.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// In the order of ranks.
+    pub(super) arrivals: Vec<Arrival>,
+    /// Connections to be closed: they brought more than there was room for.
+    pub(super) cut: Vec<Flow>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queues: [VecDeque<Arrival>; ROOMS.len()],
+    known: Known,
+    /// What strangers have waiting, by flow.
+    waiting: BTreeMap<Flow, u32>,
+    strange_bytes: usize,
+    /// Connections that lost a piece: nothing more of them is taken until they are closed.
+    holed: BTreeSet<Flow>,
+    cut: Vec<Flow>,
+    turned_away: TurnedAway,
+    /// The switch's thread sleeps.
+    asleep: bool,
+    gone: bool,
+}
+
+/// An inbox that knows the trunks by their addresses.
+pub(super) fn inbox(trunks: Vec<IpNet>) -> (Entrance, Inbox) {
+    let shared = Arc::new(Shared::default());
+    shared.lock().known.trunks = trunks;
+    (Entrance(shared.clone()), Inbox(shared))
+}
+
+impl Shared {
+    /// Nothing that is done under this lock can leave it half done, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entrance {
+    /// Puts something in; it may be dropped there, which is counted.
+    ///
+    /// # Errors
+    /// Nobody will ever take it.
+    pub fn send(&self, arrival: Arrival) -> Result<(), Gone> {
+        let mut state = self.0.lock();
+        if state.gone {
+            return Err(Gone);
+        }
+        state.put(arrival);
+        if core::mem::take(&mut state.asleep) {
+            self.0.bell.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Inbox {
+    /// What has come, or comes within this time.
+    pub(super) fn wait(&self, most: Duration) -> Batch {
+        let mut state = self.0.lock();
+        if state.is_empty() {
+            state.asleep = true;
+            let (woken, _) = self
+                .0
+                .bell
+                .wait_timeout_while(state, most, |state| state.is_empty())
+                .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.asleep = false;
+        }
+        state.take()
+    }
+
+    /// Where phones are registered now.
+    pub(super) fn know(&self, flows: BTreeSet<Flow>) {
+        self.0.lock().known.flows = flows;
+    }
+
+    /// What found no room.
+    pub(super) fn turned_away(&self) -> TurnedAway {
+        self.0.lock().turned_away
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.0.lock().gone = true;
+    }
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.cut.is_empty() && self.queues.iter().all(VecDeque::is_empty)
+    }
+
+    fn rank(&self, arrival: &Arrival) -> Rank {
+        match arrival {
+            Arrival::Sip(SipArrival::Datagram { flow, bytes }) => {
+                match overload::class(bytes, *flow, &self.known) {
+                    Class::Known => Rank::Known,
+                    Class::Within => Rank::Within,
+                    Class::Stranger => Rank::Strangers,
+                }
+            }
+            Arrival::Sip(SipArrival::Stream { flow, .. } | SipArrival::Closed(flow)) => {
+                if self.known.is_trunk(*flow) { Rank::Known } else { Rank::Streams }
+            }
+            Arrival::Sip(SipArrival::Failed(_)) => Rank::Known,
+            _ => Rank::House,
+        }
+    }
+
+    fn put(&mut self, arrival: Arrival) {
+        if let Arrival::Sip(SipArrival::Closed(flow)) = &arrival {
+            self.holed.remove(flow);
+        } else if let Some((flow, _)) = piece(&arrival)
+            && self.holed.contains(&flow)
+        {
+            return;
+        }
+        let rank = self.rank(&arrival);
+        let strange =
+            piece(&arrival).filter(|(flow, _)| rank > Rank::Known && !self.known.flows.contains(flow));
+        let room = ROOMS.get(rank as usize).map_or(0, |room| room.most);
+        let full = self.queues.get(rank as usize).is_none_or(|queue| queue.len() >= room);
+        let too_much = strange.is_some_and(|(flow, len)| {
+            self.waiting.get(&flow).is_some_and(|n| *n >= PEER_MAX)
+                || self.strange_bytes.saturating_add(len) > STRANGE_BYTES_MAX
+        });
+        // The end of a connection, and of the house, takes no room that counts.
+        let must = matches!(&arrival, Arrival::Sip(SipArrival::Closed(_)) | Arrival::Quit | Arrival::EndAll);
+        if !must && (full || too_much) {
+            self.turn_away(&arrival, strange.is_some());
+            return;
+        }
+        if let Some((flow, len)) = strange {
+            *self.waiting.entry(flow).or_default() += 1;
+            self.strange_bytes += len;
+        }
+        if let Some(queue) = self.queues.get_mut(rank as usize) {
+            queue.push_back(arrival);
+        }
+    }
+
+    fn turn_away(&mut self, arrival: &Arrival, strange: bool) {
+        if strange {
+            self.turned_away.strangers += 1;
+        } else {
+            self.turned_away.known += 1;
+        }
+        if let Arrival::Sip(SipArrival::Stream { flow, .. }) = arrival
+            && self.holed.insert(*flow)
+        {
+            self.cut.push(*flow);
+        }
+    }
+
+    fn take(&mut self) -> Batch {
+        let mut arrivals = Vec::new();
+        for (queue, room) in self.queues.iter_mut().zip(&ROOMS) {
+            arrivals.extend(queue.drain(..queue.len().min(room.at_once)));
+        }
+        for (flow, len) in arrivals.iter().filter_map(piece) {
+            // Whoever registered meanwhile was counted as a stranger: his count goes, too.
+            if let Some(n) = self.waiting.get_mut(&flow) {
+                *n -= 1;
+                self.strange_bytes = self.strange_bytes.saturating_sub(len);
+                if *n == 0 {
+                    self.waiting.remove(&flow);
+                }
+            }
+        }
+        Batch { arrivals, cut: core::mem::take(&mut self.cut) }
+    }
+}
+
+/// The flow and the length of what came from outside.
+fn piece(arrival: &Arrival) -> Option<(Flow, usize)> {
+    match arrival {
+        Arrival::Sip(SipArrival::Datagram { flow, bytes } | SipArrival::Stream { flow, bytes }) => {
+            Some((*flow, bytes.len()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use senim_sip::Transport;
+
+    fn flow(transport: Transport, remote: &str) -> Flow {
+        let connection = u64::from(transport != Transport::Udp);
+        Flow {
+            transport,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: remote.parse().unwrap(),
+            connection,
+        }
+    }
+
+    fn datagram(remote: &str, text: &str) -> Arrival {
+        let bytes = format!("{text}\r\nCall-ID: c\r\nTo: <sip:a>;tag=1\r\n\r\n").into_bytes();
+        Arrival::Sip(SipArrival::Datagram { flow: flow(Transport::Udp, remote), bytes })
+    }
+
+    fn stream(remote: &str) -> Arrival {
+        Arrival::Sip(SipArrival::Stream { flow: flow(Transport::Tcp, remote), bytes: vec![b'x'] })
+    }
+
+    fn who(arrival: &Arrival) -> String {
+        match arrival {
+            Arrival::Sip(SipArrival::Datagram { flow, .. } | SipArrival::Stream { flow, .. }) => {
+                flow.remote.to_string()
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn a_line() -> (Entrance, Inbox) {
+        inbox(vec!["198.51.100.0/24".parse().unwrap()])
+    }
+
+    const STRANGE: &str = "INVITE sip:111@x SIP/2.0\r\nX: no tag before the end of the\r\n\r\n";
+
+    #[test]
+    fn whoever_matters_goes_first_however_late_he_comes() {
+        let (entrance, inbox) = a_line();
+        inbox.know(BTreeSet::from([flow(Transport::Udp, "203.0.113.5:5060")]));
+        for arrival in [
+            datagram("203.0.113.1:1", STRANGE),
+            datagram("203.0.113.2:1", "BYE sip:a SIP/2.0"),
+            stream("203.0.113.3:1"),
+            datagram("203.0.113.5:5060", STRANGE),
+            datagram("198.51.100.7:9", STRANGE),
+            Arrival::EndAll,
+        ] {
+            entrance.send(arrival).unwrap();
+        }
+        let order: Vec<String> = inbox.wait(Duration::ZERO).arrivals.iter().map(who).collect();
+        let expected = [
+            "EndAll",
+            "203.0.113.5:5060",
+            "198.51.100.7:9",
+            "203.0.113.3:1",
+            "203.0.113.2:1",
+            "203.0.113.1:1",
+        ];
+        assert_eq!(order, expected);
+    }
+
+    /// THREATS: floods.
+    #[test]
+    fn a_strangers_flood_is_dropped_at_his_own_share_and_nobody_elses() {
+        let (entrance, inbox) = a_line();
+        for _ in 0..10_000 {
+            entrance.send(datagram("203.0.113.1:1", STRANGE)).unwrap();
+        }
+        entrance.send(datagram("203.0.113.2:1", STRANGE)).unwrap();
+        for n in 0..2_000 {
+            entrance.send(datagram("198.51.100.7:9", &format!("INVITE sip:{n} SIP/2.0"))).unwrap();
+        }
+        let share = u64::from(PEER_MAX);
+        assert_eq!(inbox.turned_away(), TurnedAway { strangers: 10_000 - share, known: 0 });
+        let mut seen = BTreeMap::<String, u64>::new();
+        loop {
+            let batch = inbox.wait(Duration::ZERO);
+            if batch.arrivals.is_empty() {
+                break;
+            }
+            batch.arrivals.iter().for_each(|a| *seen.entry(who(a)).or_default() += 1);
+        }
+        let expected = [("198.51.100.7:9", 2_000), ("203.0.113.1:1", share), ("203.0.113.2:1", 1)];
+        assert_eq!(seen, expected.map(|(w, n)| (w.to_owned(), n)).into());
+        assert!(inbox.0.lock().waiting.is_empty() && inbox.0.lock().strange_bytes == 0);
+    }
+
+    #[test]
+    fn many_strangers_fill_their_own_queue_to_its_ceiling() {
+        let (entrance, inbox) = a_line();
+        let most = ROOMS[Rank::Strangers as usize].most;
+        for n in 0..=most {
+            let [.., a, b] = n.to_be_bytes();
+            entrance.send(datagram(&format!("10.0.{a}.{b}:5060"), STRANGE)).unwrap();
+        }
+        assert_eq!(inbox.turned_away(), TurnedAway { strangers: 1, known: 0 });
+        let (huge, n) = ("x".repeat(60_000), 9 << 20);
+        for port in 0..n / 60_000 {
+            entrance
+                .send(datagram(&format!("10.1.0.1:{port}"), &format!("BYE sip:a SIP/2.0\r\n{huge}")))
+                .unwrap();
+        }
+        assert!(inbox.turned_away().strangers > 1, "bytes are bounded, too");
+    }
+
+    #[test]
+    fn a_connection_that_lost_a_piece_is_cut_once_and_brings_nothing_more() {
+        let (entrance, inbox) = a_line();
+        for _ in 0..PEER_MAX + 10 {
+            entrance.send(stream("203.0.113.3:1")).unwrap();
+        }
+        let batch = inbox.wait(Duration::ZERO);
+        assert_eq!(batch.cut, [flow(Transport::Tcp, "203.0.113.3:1")]);
+        while !inbox.wait(Duration::ZERO).arrivals.is_empty() {}
+        entrance.send(stream("203.0.113.3:1")).unwrap();
+        assert!(inbox.wait(Duration::ZERO).arrivals.is_empty());
+        entrance.send(Arrival::Sip(SipArrival::Closed(flow(Transport::Tcp, "203.0.113.3:1")))).unwrap();
+        assert_eq!(inbox.wait(Duration::ZERO).arrivals.len(), 1);
+        assert!(inbox.0.lock().holed.is_empty());
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_and_one_who_left_takes_nothing() {
+        let (entrance, inbox) = a_line();
+        let other = entrance.clone();
+        let thread = std::thread::spawn(move || other.send(Arrival::Quit));
+        assert_eq!(inbox.wait(Duration::from_secs(60)).arrivals.len(), 1);
+        assert_eq!(thread.join().unwrap(), Ok(()));
+        drop(inbox);
+        assert_eq!(entrance.send(Arrival::Quit), Err(Gone));
+    }
+}
