@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod flow;
 pub mod framer;
 pub mod guard;
+pub mod locate;
 pub mod message;
 pub mod overload;
 pub mod registrar;
@@ -20,12 +21,13 @@ mod transaction;
 pub use digest::{Algorithm, Credentials, Secrets};
 pub use endpoint::{
     Counts, ENROLMENTS_MAX, Ending, Endpoint, Enrolment, EnrolmentId, Event, Fault, Input, Invitation,
-    Origin, Outgoing, Output, Reason, Referral, Refusal, Rejection, Replaced, RequestId, SESSIONS_MAX,
+    Network, Origin, Outgoing, Output, Reason, Referral, Refusal, Rejection, Replaced, RequestId, SESSIONS_MAX,
     STREAMS_MAX, SessionId, SessionTimer, Settings, TrunkSource,
 };
 pub use flow::{Flow, IpNet, Transport};
 pub use framer::{Frame, Framer, FramingFault};
 pub use guard::{Authenticated, Guard, Tally, Verdict};
+pub use locate::{Ask, Hop, Naptr, Place, Srv};
 pub use message::MessageBuilder as Builder;
 pub use message::{
     Attest, Caller, Claims, Contacts, DIVERSIONS_MAX, Diversions, IDENTITY_MAX, Malformed, Message,

@@ -123,6 +123,9 @@ impl Endpoint {
         entropy.fill(&mut secret);
         let mut guard = Guard::new(&settings.realm, entropy.fork());
         guard.offer(&settings.digest);
+        let mut transactions = Transactions::new();
+        let peers = settings.trunks.iter().flat_map(|trunk| trunk.sources.iter().copied()).collect();
+        transactions.large_by_tcp(settings.streams.clone(), peers);
         Endpoint {
             guard,
             trunk_credentials: BTreeMap::new(),
@@ -131,7 +134,7 @@ impl Endpoint {
             secret,
             registrar: Registrar::new(),
             strangers: Strangers::new(Budgets::default()),
-            transactions: Transactions::new(),
+            transactions,
             sessions: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
             streams: BTreeMap::new(),

@@ -1,13 +1,13 @@
 //! What came in: read it, find whose it is, refuse what cannot be served. The order follows RFC 3261 section 8.2 and
 //! keeps strangers out before anything is remembered of them.
 
-use super::{Endpoint, Fault, Origin, stun, wire};
+use super::{Endpoint, Fault, Origin, TrunkSource, stun, wire};
 use crate::guard::{Authenticated, Verdict};
 use crate::message::{Malformed, Message, Method, ParseFault, Scheme};
 use crate::overload::Peek;
 use crate::registrar::EXTENSIONS;
 use crate::transaction::Heard;
-use crate::{Flow, FramingFault};
+use crate::{Flow, FramingFault, Transport};
 use senim_base::Instant;
 
 impl Endpoint {
@@ -225,8 +225,9 @@ impl Endpoint {
     /// The trunk whose addresses this flow comes from, by its name.
     pub fn trunk_of(&self, flow: Flow) -> Option<String> {
         let ip = flow.remote.ip();
-        let trunk =
-            self.settings.trunks.iter().find(|trunk| trunk.sources.iter().any(|net| net.contains(ip)))?;
+        let open = |trunk: &&TrunkSource| !trunk.tls_only || flow.transport == Transport::Tls;
+        let from = |trunk: &&TrunkSource| trunk.sources.iter().any(|net| net.contains(ip));
+        let trunk = self.settings.trunks.iter().filter(open).find(from)?;
         Some(trunk.name.clone())
     }
 }

@@ -7,7 +7,7 @@ use crate::{Algorithm, Authenticated, Cause, Credentials, Flow, IpNet, Message, 
 use core::fmt;
 use core::time::Duration;
 use senim_base::Redacted;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One INVITE session, either way: from the INVITE to its one terminal event. Never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,11 @@ pub struct Settings {
     pub realm: String,
     /// The address that peers are to use for a transport, for Via and Contact, when it is not the socket's own.
     pub advertised: Vec<(Transport, SocketAddr)>,
+    /// The same for peers of certain networks, before all others; the first that fits.
+    pub networks: Vec<Network>,
+    /// Our own TCP addresses: a request to a trunk that is too large for a datagram goes from there (RFC 3261 section
+    /// 18.1.1). None: it goes as a datagram all the same.
+    pub streams: Vec<SocketAddr>,
     /// Who may bring calls without a password.
     pub trunks: Vec<TrunkSource>,
     /// Digest algorithms offered to users, the first first; none: all that we know, the stronger first.
@@ -67,6 +72,19 @@ pub struct TrunkSource {
     pub name: String,
     /// Its addresses.
     pub sources: Vec<IpNet>,
+    /// It is itself over TLS alone: on an open wire its addresses are anybody's.
+    pub tls_only: bool,
+}
+
+/// Peers who know us by another address than others do.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Their addresses.
+    pub peers: Vec<IpNet>,
+    /// The address that they are to use for us.
+    pub address: IpAddr,
+    /// The port, when it is not the socket's own.
+    pub port: Option<u16>,
 }
 
 /// What happens to the endpoint.

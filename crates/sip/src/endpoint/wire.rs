@@ -1,6 +1,6 @@
 //! The headers that every message of ours carries.
 
-use super::{Endpoint, Settings};
+use super::{Endpoint, Network, Settings};
 use crate::message::{Message, MessageBuilder, Via, text};
 use crate::{Flow, Transport};
 use std::net::SocketAddr;
@@ -31,6 +31,13 @@ const CONTACT_USER: &str = "senim";
 impl Settings {
     /// The address that peers on this flow are to use for us.
     pub(super) fn address(&self, flow: Flow) -> SocketAddr {
+        let ip = flow.remote.ip();
+        let fits = |n: &&Network| {
+            n.address.is_ipv4() == flow.local.is_ipv4() && n.peers.iter().any(|net| net.contains(ip))
+        };
+        if let Some(network) = self.networks.iter().find(fits) {
+            return SocketAddr::new(network.address, network.port.unwrap_or(flow.local.port()));
+        }
         self.advertised
             .iter()
             .find(|(transport, address)| {
@@ -97,4 +104,45 @@ pub(super) fn is_sdp(message: &Message) -> bool {
     message.body().is_empty()
         || message.body_of(SDP).is_some()
         || message.header("Content-Disposition").is_some_and(optional)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_told_the_address_of_its_network_and_family() {
+        let network = |peers: &str, address: &str, port| Network {
+            peers: vec![peers.parse().unwrap()],
+            address: address.parse().unwrap(),
+            port,
+        };
+        let settings = Settings {
+            user_agent: String::new(),
+            realm: "senim".into(),
+            advertised: vec![(Transport::Udp, "203.0.113.1:5060".parse().unwrap())],
+            networks: vec![
+                network("10.0.0.0/8", "10.0.0.1", None),
+                network("192.0.2.0/24", "192.0.2.9", Some(5070)),
+                network("::/0", "2001:db8::1", None),
+            ],
+            streams: Vec::new(),
+            trunks: Vec::new(),
+            digest: Vec::new(),
+            accept_users: true,
+        };
+        let told = |transport, local: &str, remote: &str| {
+            let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
+            settings.contact(Flow { transport, local, remote, connection: 0 })
+        };
+        let any = "0.0.0.0:5060";
+        assert_eq!(told(Transport::Udp, any, "10.1.2.3:5060"), "<sip:senim@10.0.0.1:5060>");
+        assert_eq!(told(Transport::Udp, any, "192.0.2.7:5060"), "<sip:senim@192.0.2.9:5070>");
+        assert_eq!(told(Transport::Udp, any, "198.51.100.7:5060"), "<sip:senim@203.0.113.1:5060>");
+        assert_eq!(
+            told(Transport::Tls, "[::]:5061", "[2001:db8::7]:40000"),
+            "<sip:senim@[2001:db8::1]:5061;transport=tls>"
+        );
+        assert_eq!(told(Transport::Wss, any, "10.1.2.3:5060"), "<sip:senim@10.0.0.1:5060;transport=ws>");
+    }
 }

@@ -8,6 +8,7 @@ mod cells;
 mod client;
 mod client_invite;
 mod hop;
+mod large;
 mod server;
 mod server_invite;
 mod table;
@@ -16,9 +17,11 @@ pub(crate) mod timers;
 pub(crate) use hop::cancel_of;
 pub(crate) use table::News;
 
-use crate::{Flow, Message};
+use crate::{Flow, IpNet, Message};
+use large::Large;
 use senim_base::{Instant, Timers};
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use table::{Action, Class, Event};
 use timers::{Timer, span};
 
@@ -149,6 +152,8 @@ struct Transaction<U> {
     round: u32,
     /// What a merged request would share with this one (RFC 3261 section 8.2.2.2).
     merge: Option<String>,
+    /// The request for UDP, while it is being tried by TCP and nothing was heard (RFC 3261 section 18.1.1).
+    by_udp: Option<(Flow, Vec<u8>)>,
 }
 
 /// What a response did to the transaction it belongs to.
@@ -172,6 +177,7 @@ pub(crate) struct Transactions<U> {
     timers: Timers<(TxId, Timer)>,
     next: u64,
     out: VecDeque<(Flow, Vec<u8>)>,
+    large: Large,
 }
 
 impl<U: Copy> Transactions<U> {
@@ -184,7 +190,13 @@ impl<U: Copy> Transactions<U> {
             timers: Timers::new(),
             next: 0,
             out: VecDeque::new(),
+            large: Large::default(),
         }
+    }
+
+    /// Requests that are too large for a datagram go to these peers by TCP, from these addresses.
+    pub(crate) fn large_by_tcp(&mut self, locals: Vec<SocketAddr>, peers: Vec<IpNet>) {
+        self.large = Large::new(locals, peers);
     }
 
     /// Bytes to send, in order.
@@ -216,19 +228,35 @@ impl<U: Copy> Transactions<U> {
         if !self.rooms.enter(Room::Live) {
             return None;
         }
-        let invite = request.method == "INVITE";
-        let (machine, timers) = if invite {
-            (Machine::ClientInvite(client_invite::State::Calling), [Timer::A, Timer::B])
+        let machine = if request.method == "INVITE" {
+            Machine::ClientInvite(client_invite::State::Calling)
         } else {
-            (Machine::Client(client::State::Trying), [Timer::E, Timer::F])
+            Machine::Client(client::State::Trying)
         };
-        self.out.push_back((request.flow, request.bytes.clone()));
+        let switched = self.large.by_tcp(&request, now);
+        let own = (request.flow, request.bytes);
+        let ((flow, bytes), by_udp) = switched.map_or((own.clone(), None), |tcp| (tcp, Some(own)));
         let key = Key::Client(request.branch, request.method);
-        let id = self.insert(machine, key, (user, Room::Live), request.flow, request.bytes);
+        let id = self.insert(machine, key, (user, Room::Live), flow, bytes);
+        if let Some(tx) = self.live.get_mut(&id) {
+            tx.by_udp = by_udp;
+        }
+        self.begin(id, now);
+        Some(id)
+    }
+
+    /// Sends a request of ours for the first time on its way.
+    fn begin(&mut self, id: TxId, now: Instant) {
+        let Some(tx) = self.live.get_mut(&id) else { return };
+        tx.round = 0;
+        self.out.push_back((tx.flow, tx.last.clone()));
+        let timers = match tx.machine {
+            Machine::ClientInvite(_) => [Timer::A, Timer::B],
+            _ => [Timer::E, Timer::F],
+        };
         for timer in timers {
             self.arm(id, timer, now);
         }
-        Some(id)
     }
 
     /// Takes up a request of the peer, which [`Transactions::repeated`] did not know. `None` when
@@ -330,7 +358,9 @@ impl<U: Copy> Transactions<U> {
         {
             tx.ack = ack;
         }
-        let Some(user) = self.live.get(&id).map(|tx| tx.user) else { return Heard::Stray };
+        let Some(tx) = self.live.get_mut(&id) else { return Heard::Stray };
+        tx.by_udp = None;
+        let user = tx.user;
         match self.step(id, Event::Response(class), now) {
             Some(_) => Heard::Told(id, user),
             None => Heard::Absorbed,
@@ -354,8 +384,24 @@ impl<U: Copy> Transactions<U> {
             .map(|(id, t)| (*id, t.user))
             .collect();
         hit.into_iter()
+            .filter(|(id, _)| !self.fall_back(*id, now))
+            .collect::<Vec<_>>()
+            .into_iter()
             .filter_map(|(id, user)| self.step(id, Event::TransportFailed, now).map(|news| (id, user, news)))
             .collect()
+    }
+
+    /// A large request whose peer takes no connection goes by UDP after all. `false`: it was none.
+    fn fall_back(&mut self, id: TxId, now: Instant) -> bool {
+        let Some(tx) = self.live.get_mut(&id) else { return false };
+        let Some((flow, bytes)) = tx.by_udp.take() else { return false };
+        self.large.refused(flow.remote, now);
+        (tx.flow, tx.last) = (flow, bytes);
+        for timer in Timer::ALL {
+            self.timers.cancel((id, timer));
+        }
+        self.begin(id, now);
+        true
     }
 
     /// The bytes of a request of ours that still lives: what a CANCEL copies from.
@@ -392,7 +438,19 @@ impl<U: Copy> Transactions<U> {
         let (trying, ack) = (Vec::new(), Vec::new());
         self.live.insert(
             id,
-            Transaction { machine, user, room, flow, key, last, trying, ack, round: 0, merge: None },
+            Transaction {
+                machine,
+                user,
+                room,
+                flow,
+                key,
+                last,
+                trying,
+                ack,
+                round: 0,
+                merge: None,
+                by_udp: None,
+            },
         );
         id
     }

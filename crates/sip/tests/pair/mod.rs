@@ -96,13 +96,19 @@ pub const ANSWER: &str = "v=0\r\no=- 2 2 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 
 
 pub fn settings(trunk_ip: Option<&str>) -> Settings {
     let trunks = trunk_ip
-        .map(|ip| TrunkSource { name: "national".into(), sources: vec![ip.parse().unwrap()] })
+        .map(|ip| TrunkSource {
+            name: "national".into(),
+            sources: vec![ip.parse().unwrap()],
+            tls_only: false,
+        })
         .into_iter()
         .collect();
     Settings {
         user_agent: "Senim".into(),
         realm: "senim.example".into(),
         advertised: Vec::new(),
+        networks: Vec::new(),
+        streams: Vec::new(),
         trunks,
         digest: Vec::new(),
         accept_users: true,
