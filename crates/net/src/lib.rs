@@ -5,4 +5,5 @@
 
 pub mod media;
 pub mod phones;
+pub mod resolve;
 pub mod sip;

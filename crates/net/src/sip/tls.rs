@@ -322,7 +322,8 @@ impl Tls {
             })
     }
 
-    fn identity(&self) -> Arc<Identity> {
+    /// What is made of the files now.
+    pub fn identity(&self) -> Arc<Identity> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
