@@ -167,12 +167,15 @@ impl LineConfig {
         let source = |name: &str, ip: IpAddr, prefix| TrunkSource {
             name: name.into(),
             sources: vec![IpNet { addr: ip, prefix }],
+            tls_only: false,
         };
         let [a, b] = CARRIER;
         senim_sip::Settings {
             user_agent: "Senim".into(),
             realm: self.realm.clone(),
             advertised: Vec::new(),
+            networks: Vec::new(),
+            streams: Vec::new(),
             trunks: vec![
                 source("carrier", IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), 16),
                 source("ucc", CENTRE, 32),

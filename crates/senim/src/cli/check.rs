@@ -2,6 +2,7 @@
 
 use super::{Common, Failure, World, plan};
 use crate::config::{self, Complaint};
+use crate::serve::clock;
 use crate::{people, prompts, scripts};
 use clap::Subcommand;
 use senim_store::lock::FolderLock;
@@ -28,6 +29,7 @@ pub(crate) fn check(common: &Common, world: &mut World<'_>) -> Result<(), Failur
         complaints.push(plan.source.complain(&["line", "ucc_trunk"], what));
     }
     complaints.extend(config::lint(&plan, loaded.as_ref().unwrap_or(&BTreeMap::new())));
+    complaints.extend(config::wires::prove(&plan, clock::wall()));
     let bank = prompts::load(&plan.prompts).map_err(|more| complaints.extend(more));
     if let Some(seed) = &plan.seed {
         complaints.extend(people::read(seed, &plan.config.sip.realm).err().unwrap_or_default());

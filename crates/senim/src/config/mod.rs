@@ -6,11 +6,12 @@ mod plan;
 mod read;
 mod source;
 mod tables;
+pub mod wires;
 
 pub use lint::lint;
 pub use plan::{Env, Plan, Target, TrunkPlan, read_text};
 pub use source::{Complaint, Source};
-pub use tables::{Config, Data, Line, Media, Number, Queue, Recording, Sip, Trunk, Web};
+pub use tables::{Config, Data, Line, Media, Network, Number, Queue, Recording, Sip, Trunk, Web};
 
 use std::path::Path;
 

@@ -3,15 +3,16 @@
 
 use super::source::{Complaint, Source};
 use super::tables::{Config, Trunk};
+use super::wires::{Wires, wires};
 use core::time::Duration;
 use senim_base::Redacted;
 use senim_queue::QueueSettings;
 use senim_sdp::Security;
-use senim_sip::{Algorithm, Credentials, Transport};
+use senim_sip::{Algorithm, Credentials, Place, Scheme, Uri};
 use senim_switch::{Destination, NumberRule};
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Longest time that a key may give, seconds: a day.
@@ -67,6 +68,8 @@ pub struct Plan {
     pub queues: Vec<QueueSettings>,
     /// The service level's time.
     pub service_level: Duration,
+    /// What else SIP is heard on, and how.
+    pub wires: Wires,
     /// The trunk that leads to the Unified Contact Centre; an empty name: those that may carry forwards.
     pub ucc_trunk: Option<String>,
 }
@@ -89,10 +92,8 @@ pub struct TrunkPlan {
 pub struct Target {
     /// As written: `host` or `host:port`, for the Request-URI.
     pub host: String,
-    /// Its address now.
-    pub address: SocketAddr,
-    /// How.
-    pub transport: Transport,
+    /// What has to be found, and how to go there.
+    pub place: Place,
 }
 
 /// Proves a configuration.
@@ -120,7 +121,8 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
     }
     let udp = b.sockets("udp", &config.sip.udp);
     let tcp = b.sockets("tcp", &config.sip.tcp);
-    if config.sip.udp.is_empty() && config.sip.tcp.is_empty() {
+    let (tls, wss) = (&config.sip.tls, &config.sip.wss);
+    if [&config.sip.udp, &config.sip.tcp, tls, &config.sip.ws, wss].iter().all(|all| all.is_empty()) {
         b.say(&["sip", "udp"], "the line listens nowhere; write udp = [\"192.0.2.1:5060\"]");
     }
     let advertised = b.advertised(&config.sip.advertised, udp.iter().chain(&tcp));
@@ -157,6 +159,7 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
     );
     let numbers = b.numbers(&config);
     let trunks = b.trunks(&config, env);
+    let wires = wires(&mut b, &config, &trunks);
     let queues = b.queues(&config);
     let ucc_trunk = b.ucc_trunk(&config, &trunks);
     let service_level_s =
@@ -202,21 +205,33 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
         numbers,
         trunks,
         queues,
+        wires,
         ucc_trunk,
     })
 }
 
-struct Builder<'a> {
+/// Collects what is wrong.
+pub(super) struct Builder<'a> {
     source: &'a Source,
     complaints: Vec<Complaint>,
 }
 
 impl Builder<'_> {
-    fn say(&mut self, path: &[&str], what: impl Into<String>) {
+    /// The folder that paths begin in.
+    pub(super) fn folder(&self) -> &Path {
+        self.source.folder()
+    }
+
+    pub(super) fn say(&mut self, path: &[&str], what: impl Into<String>) {
         self.complaints.push(self.source.complain(path, what));
     }
 
-    fn parse<T: core::str::FromStr>(&mut self, path: &[&str], text: &str, wanted: &str) -> Option<T> {
+    pub(super) fn parse<T: core::str::FromStr>(
+        &mut self,
+        path: &[&str],
+        text: &str,
+        wanted: &str,
+    ) -> Option<T> {
         let value = text.trim().parse().ok();
         if value.is_none() {
             self.say(path, format!("{text:?} is not what is wanted here; write {wanted}"));
@@ -268,7 +283,7 @@ impl Builder<'_> {
         }
     }
 
-    fn sockets(&mut self, key: &str, texts: &[String]) -> Vec<SocketAddr> {
+    pub(super) fn sockets(&mut self, key: &str, texts: &[String]) -> Vec<SocketAddr> {
         let mut found = Vec::new();
         for (i, text) in texts.iter().enumerate() {
             let path = ["sip", key, &i.to_string()];
@@ -580,34 +595,22 @@ fn network(text: &str) -> Option<(IpAddr, u8)> {
     (prefix <= longest).then_some((address, prefix))
 }
 
-/// Reads `sip:host:port;transport=udp` and asks for the host's address when it is a name.
+/// Reads `sip:host:port;transport=udp`, or `sips:host`.
 fn target(uri: &str) -> Result<Target, String> {
-    let rest = uri.strip_prefix("sip:").ok_or("is no SIP address")?;
-    let (host, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-    let transport = match parameters.strip_prefix("transport=").unwrap_or(if parameters.is_empty() {
-        "udp"
-    } else {
-        "?"
-    }) {
-        t if t.eq_ignore_ascii_case("udp") => Transport::Udp,
-        t if t.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        _ => return Err("has parameters that are not known here".into()),
-    };
-    if host.is_empty() || host.contains('@') {
-        return Err("names no host".into());
+    let uri = Uri::parse(uri).map_err(|_| "is no SIP address")?;
+    if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) {
+        return Err("is no SIP address".into());
     }
-    let (name, port) = match host.parse::<IpAddr>() {
-        Ok(_) => (host, 5060),
-        Err(_) => match host.rsplit_once(':').filter(|(h, _)| !h.contains(':') || h.ends_with(']')) {
-            Some((name, port)) => (name, port.parse().map_err(|_| "has a port that is no number")?),
-            None => (host, 5060),
-        },
-    };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let mut addresses =
-        (bare, port).to_socket_addrs().map_err(|e| format!("has a host without an address ({e})"))?;
-    let address = addresses.next().ok_or("has a host without an address")?;
-    Ok(Target { host: host.to_owned(), address, transport })
+    if uri.user.is_some() || uri.host.is_empty() {
+        return Err("names no host alone".into());
+    }
+    if uri.params.iter().any(|(name, _)| !name.eq_ignore_ascii_case("transport")) || uri.headers.is_some() {
+        return Err("has parameters that are not known here".into());
+    }
+    let place =
+        Place::of(&uri).filter(|d| d.can_be_reached()).ok_or("has a transport that is not known here")?;
+    let port = uri.port.map(|port| format!(":{port}")).unwrap_or_default();
+    Ok(Target { host: format!("{}{port}", uri.host), place })
 }
 
 /// Reads a file as text with a complaint that names it.

@@ -27,6 +27,8 @@ pub struct Config {
     pub number: Vec<Number>,
     /// Carriers and other centres.
     pub trunk: Vec<Trunk>,
+    /// What peers are told by their addresses; the first that fits.
+    pub network: Vec<Network>,
     /// Queues of callers; none: one queue `main` with the defaults.
     pub queue: Vec<Queue>,
 }
@@ -77,6 +79,26 @@ pub struct Sip {
     pub udp: Vec<String>,
     /// Where connections are taken, `address:port`.
     pub tcp: Vec<String>,
+    /// Where connections under TLS are taken, `address:port`.
+    pub tls: Vec<String>,
+    /// Where WebSockets are taken, `address:port`.
+    pub ws: Vec<String>,
+    /// Where WebSockets under TLS are taken, `address:port`.
+    pub wss: Vec<String>,
+    /// Files of certificates, PEM; the first that bears the name that a client asks for is shown.
+    pub certificate: Vec<String>,
+    /// Files of their keys, PEM, in the same order.
+    pub key: Vec<String>,
+    /// File of the authorities that sign for peers we connect to, PEM; empty: none can be connected to by TLS.
+    pub tls_ca: String,
+    /// File of the authorities that sign for clients, PEM; empty: no client is asked for a certificate.
+    pub client_ca: String,
+    /// The path of WebSockets.
+    pub ws_path: String,
+    /// The pages that may open WebSockets, as their browsers say; none: nobody may.
+    pub ws_origins: Vec<String>,
+    /// Who is asked for names, `address` or `address:port`; none: whom the system asks.
+    pub nameservers: Vec<String>,
     /// The realm of the consultants' passwords. Changing it makes all of them invalid.
     pub realm: String,
     /// What Via and Contact say, `address` or `address:port`; empty: the address that is listened on.
@@ -105,6 +127,8 @@ pub struct Sip {
 pub struct Media {
     /// The address that sound packets are taken on.
     pub bind: String,
+    /// The same for IPv6; empty: there is no sound over IPv6.
+    pub bind6: String,
     /// What SDP says where to send sound to; empty: `bind`.
     pub advertised: String,
     /// First and last port, `first-last`: a call takes two pairs of them.
@@ -183,6 +207,10 @@ pub struct Trunk {
     pub weight: u16,
     /// Who calls, as it is told: `own` (111), or `caller` (his number, unless he withholds it).
     pub identity: OutIdentity,
+    /// Its calls are taken over TLS alone.
+    pub tls_only: bool,
+    /// The name that its certificate must bear, either way; empty: the host of `uri`, and none for calls that it brings.
+    pub tls_name: String,
     /// Live calls at most; more get 503.
     pub calls_max: u32,
     /// New calls a second at most; more get 503.
@@ -209,6 +237,20 @@ pub struct Trunk {
     pub contact_user: String,
     /// How it writes numbers.
     pub number_plan: NumberPlan,
+}
+
+/// `[[network]]`.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// Its name, for whoever reads the file.
+    pub name: String,
+    /// Addresses of its peers: `10.0.0.0/8`.
+    pub cidr: Vec<String>,
+    /// What Via and Contact say to them, `address` or `address:port`; empty: as for everybody.
+    pub advertised: String,
+    /// What SDP says to them where to send sound to; empty: as for everybody.
+    pub media_advertised: String,
 }
 
 /// `[[queue]]`.
@@ -257,6 +299,16 @@ impl Default for Sip {
         Sip {
             udp: vec!["127.0.0.1:5060".into()],
             tcp: vec!["127.0.0.1:5060".into()],
+            tls: Vec::new(),
+            ws: Vec::new(),
+            wss: Vec::new(),
+            certificate: Vec::new(),
+            key: Vec::new(),
+            tls_ca: String::new(),
+            client_ca: String::new(),
+            ws_path: "/".into(),
+            ws_origins: Vec::new(),
+            nameservers: Vec::new(),
             realm: "senim".into(),
             advertised: String::new(),
             user_agent: "Senim".into(),
@@ -275,6 +327,7 @@ impl Default for Media {
     fn default() -> Self {
         Media {
             bind: "127.0.0.1".into(),
+            bind6: String::new(),
             advertised: String::new(),
             ports: "20000-29999".into(),
             workers: 0,
@@ -313,6 +366,8 @@ impl Default for Trunk {
             priority: 10,
             weight: 10,
             identity: OutIdentity::Own,
+            tls_only: false,
+            tls_name: String::new(),
             calls_max: 500,
             calls_per_second_max: 50,
             probe_s: 0,

@@ -1,6 +1,7 @@
 //! Every bad key is told with its line and what to write.
 
 use super::*;
+use senim_sip::Transport;
 use std::fs;
 use std::path::PathBuf;
 
@@ -145,7 +146,8 @@ fn overrides_change_any_key_and_say_what_is_wrong_with_them() {
     assert_eq!(plan.config.sip.realm, "help");
     assert_eq!(plan.udp, ["127.0.0.1:6060".parse().unwrap()]);
     assert_eq!(plan.trunks[0].table.calls_max, 7);
-    assert_eq!(plan.trunks[1].target.as_ref().unwrap().address, "192.0.2.9:5070".parse().unwrap());
+    let place = &plan.trunks[1].target.as_ref().unwrap().place;
+    assert_eq!(place.ask(), senim_sip::Ask::Nothing(Transport::Tcp, "192.0.2.9:5070".parse().unwrap()));
     assert_eq!(plan.config.line.ucc_number, "1414");
     assert_eq!(plan.ucc_trunk.as_deref(), Some("second"));
     let faults = |change: &str| w.load_with(text, &[change], &|_| None).unwrap_err();
@@ -210,7 +212,7 @@ fn shipped() -> (PathBuf, String) {
 fn the_commented_file_gives_the_defaults() {
     let (file, text) = shipped();
     let config = read::read(&Source::new(&file, &text)).unwrap();
-    let tables = Config { number: vec![], trunk: vec![], queue: vec![], ..config.clone() };
+    let tables = Config { number: vec![], trunk: vec![], queue: vec![], network: vec![], ..config.clone() };
     assert_eq!(tables, Config::default());
     assert_eq!(config.queue, [Queue::default()]);
     assert_eq!(config.number[0].record, Number::default().record);
@@ -226,6 +228,7 @@ fn the_commented_file_documents_every_key() {
     let full = Config {
         number: vec![Number::default()],
         trunk: vec![Trunk::default()],
+        network: vec![Network::default()],
         queue: vec![Queue::default()],
         ..Config::default()
     };

@@ -4,7 +4,7 @@ use crate::config::{Plan, TrunkPlan};
 use core::time::Duration;
 use senim_audio::Bank;
 use senim_ivr::Script;
-use senim_sip::{Enrolment, Expiry, Flow, IpNet, Transport, TrunkSource};
+use senim_sip::{Ask, Enrolment, Expiry, Flow, Hop, IpNet, Network, Transport, TrunkSource};
 use senim_switch::{
     FloodSettings, ForwardSettings, MediaSettings, RegistrationSettings, Settings, TrunkSettings,
 };
@@ -68,18 +68,26 @@ fn seconds(s: u32) -> Duration {
     Duration::from_secs(u64::from(s))
 }
 
-/// The way to where a trunk's calls and registrations go.
-fn way(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
-    let target = t.target.as_ref()?;
-    let same = |(transport, address): &&(Transport, SocketAddr)| {
-        *transport == target.transport && address.is_ipv4() == target.address.is_ipv4()
-    };
-    let (transport, local) = *local.iter().find(same)?;
-    Some(Flow { transport, local, remote: target.address, connection: 0 })
+/// The way out to a place, from the address of ours that fits best: one of the transport, or any of the family, since
+/// a connection brings its answers back itself.
+pub fn way(hop: Hop, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
+    let family = |address: &SocketAddr| address.is_ipv4() == hop.address.is_ipv4();
+    let of_transport = local.iter().find(|(t, a)| *t == hop.transport && family(a));
+    let of_family = || local.iter().find(|(_, a)| family(a)).filter(|_| hop.transport.can_be_opened());
+    let (_, local) = *of_transport.or_else(of_family)?;
+    Some(Flow { transport: hop.transport, local, remote: hop.address, connection: 0 })
+}
+
+/// The way to a trunk that is an address; a name is asked for while the line runs.
+fn first(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
+    match t.target.as_ref()?.place.ask() {
+        Ask::Nothing(transport, address) => way(Hop { transport, address }, local),
+        _ => None,
+    }
 }
 
 fn registration(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<RegistrationSettings> {
-    let (flow, target) = (way(t, local)?, t.target.as_ref().filter(|_| t.table.register)?);
+    let (flow, target) = (first(t, local)?, t.target.as_ref().filter(|_| t.table.register)?);
     let enrolment = Enrolment {
         flow,
         domain: target.host.clone(),
@@ -92,7 +100,7 @@ fn registration(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<Regi
 }
 
 fn trunk(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> TrunkSettings {
-    let flow = way(t, local);
+    let flow = first(t, local);
     let probe = t.table.probe_s;
     TrunkSettings {
         name: t.table.name.clone(),
@@ -126,15 +134,26 @@ pub fn sip(plan: &Plan, local: &[(Transport, SocketAddr)]) -> senim_sip::Setting
     let advertised = plan.advertised.map_or_else(Vec::new, |(ip, port)| {
         local.iter().map(|(t, a)| (*t, SocketAddr::new(ip, port.unwrap_or(a.port())))).collect()
     });
+    let networks = plan.wires.networks.iter().filter_map(|n| {
+        let (address, port) = n.advertised?;
+        Some(Network { peers: n.cidr.clone(), address, port })
+    });
+    let networks = networks.collect();
     let trunks = plan
         .trunks
         .iter()
-        .map(|t| TrunkSource { name: t.table.name.clone(), sources: nets(t).collect() })
+        .map(|t| TrunkSource {
+            name: t.table.name.clone(),
+            sources: nets(t).collect(),
+            tls_only: t.table.tls_only || !t.table.tls_name.is_empty(),
+        })
         .collect();
     senim_sip::Settings {
         user_agent: plan.config.sip.user_agent.clone(),
         realm: plan.config.sip.realm.clone(),
         advertised,
+        networks,
+        streams: local.iter().filter(|(t, _)| *t == Transport::Tcp).map(|(_, a)| *a).collect(),
         trunks,
         digest: plan.digest.clone(),
         accept_users: true,

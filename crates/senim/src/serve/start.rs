@@ -4,14 +4,15 @@
 use super::engine::{Arrival, Edges, Engine};
 use super::inbox::{Entrance, inbox};
 use super::{Handle, Line, clock, settings};
-use crate::config::{self, Complaint, Plan};
+use crate::config::{self, Complaint, Plan, wires};
 use crate::control::ControlServer;
 use crate::desk::{Archive, DeskFault};
 use crate::{people, prompts, scripts};
 use core::time::Duration;
 use senim_base::Entropy;
 use senim_net::media::{MediaPool, MediaSettings};
-use senim_net::sip::{BindFault, Listen, SipSockets};
+use senim_net::sip::{BindFault, Listen, SipSockets, Tls, TlsFault};
+use senim_sip::Ask;
 use senim_store::JournalWriter;
 use senim_store::journal::Notice;
 use senim_store::vault::{self, Folder, KeyFault, RecordingThread};
@@ -236,12 +237,45 @@ fn sockets(
     runtime: &tokio::runtime::Runtime,
     arrivals: &Entrance,
 ) -> Result<SipSockets, StartFault> {
-    let listen = Listen { udp: plan.udp.clone(), tcp: plan.tcp.clone(), ..Listen::default() };
+    let wires = &plan.wires;
+    let listen = Listen {
+        udp: plan.udp.clone(),
+        tcp: plan.tcp.clone(),
+        tls: wires.tls.clone(),
+        ws: wires.ws.clone(),
+        wss: wires.wss.clone(),
+        secure: secure(plan)?,
+        websocket: wires.websocket.clone(),
+    };
     let to = arrivals.clone();
     let on = move |arrival| {
         let _ = to.send(Arrival::Sip(arrival));
     };
     runtime.block_on(senim_net::sip::bind(&listen, on)).map_err(StartFault::Sip)
+}
+
+/// TLS, and the names by which numeric trunks are to prove themselves.
+fn secure(plan: &Plan) -> Result<Option<Arc<Tls>>, StartFault> {
+    if !plan.wires.is_secure() {
+        return Ok(None);
+    }
+    let told = |news: Result<(), TlsFault>| match news {
+        Ok(()) => tracing::info!("the certificates changed and were taken over"),
+        Err(fault) => tracing::error!("changed certificates are refused, those of before stay: {fault}"),
+    };
+    let files = plan.wires.files.clone();
+    let tls = Tls::new(files, plan.wires.demands.clone(), Arc::new(told))
+        .map_err(|fault| StartFault::Proof(lines(&[wires::complaint(plan, &fault)])))?;
+    for warning in wires::ending(&tls.identity(), clock::wall()) {
+        tracing::warn!("{warning}");
+    }
+    for trunk in &plan.trunks {
+        let Some(target) = &trunk.target else { continue };
+        if let (Ask::Nothing(_, address), false) = (target.place.ask(), trunk.table.tls_name.is_empty()) {
+            tls.name_peer(address, &trunk.table.tls_name);
+        }
+    }
+    Ok(Some(Arc::new(tls)))
 }
 
 fn web(
