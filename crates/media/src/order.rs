@@ -15,6 +15,8 @@ pub enum Order {
         leg: LegId,
         /// Its RTP port.
         port: u16,
+        /// The sockets are of IPv6, where the edge has an address of both families.
+        ipv6: bool,
     },
     /// Tells how the leg's stream runs: at the answer, and again at each re-INVITE. A new remote address is honoured at
     /// once; sequence numbers, timestamps and SSRC go on.

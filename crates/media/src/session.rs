@@ -46,7 +46,7 @@ impl Session {
     /// Obeys an order. May allocate; packets and ticks do not.
     pub fn order(&mut self, order: &Order, now: Instant, out: &mut Outbox) {
         match order {
-            Order::Open { leg, port } => self.open(*leg, *port, now, out),
+            Order::Open { leg, port, .. } => self.open(*leg, *port, now, out),
             Order::Play { leg, play, clips, repeat } => {
                 self.play(*leg, Play::new(*play, clips.clone(), *repeat), now, out);
             }

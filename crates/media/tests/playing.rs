@@ -146,7 +146,7 @@ fn a_prompt_to_a_held_leg_ends_in_its_time_unheard() {
 #[test]
 fn a_prompt_waits_for_the_answer() {
     let mut world = World::new();
-    world.order(Order::Open { leg: A, port: 4_000 });
+    world.order(Order::Open { leg: A, port: 4_000, ipv6: false });
     let clip = world.clip("prompt", 600.0, 200);
     world.play(A, 1, &[clip], false);
     world.run(1_000);

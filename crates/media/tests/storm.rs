@@ -35,7 +35,7 @@ fn order() -> impl Strategy<Value = Order> {
     let leg = || (0u64..4).prop_map(LegId);
     let recording = || (0u128..3).prop_map(RecordingId);
     prop_oneof![
-        leg().prop_map(|leg| Order::Open { leg, port: 4_000 }),
+        leg().prop_map(|leg| Order::Open { leg, port: 4_000, ipv6: false }),
         (leg(), stream()).prop_map(|(leg, stream)| Order::Configure { leg, stream }),
         (leg(), stream()).prop_map(|(leg, stream)| Order::Configure { leg, stream }),
         (leg(), any::<u16>(), proptest::collection::vec(0u32..9, 0..3), any::<bool>()).prop_map(

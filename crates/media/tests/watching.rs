@@ -108,7 +108,7 @@ fn reports_go_every_five_seconds_and_the_peers_are_understood() {
 fn legs_have_a_ceiling_and_orders_for_strangers_do_nothing() {
     let mut world = World::new();
     for n in 0..=LEGS_MAX as u64 {
-        world.order(Order::Open { leg: LegId(n), port: 4_000 });
+        world.order(Order::Open { leg: LegId(n), port: 4_000, ipv6: false });
     }
     assert_eq!(world.told(|e| matches!(e, Event::OpenFailed { .. })).len(), 1);
     let refused = LegId(LEGS_MAX as u64);

@@ -66,7 +66,7 @@ impl House {
     fn open(&self, leg: LegId) -> u16 {
         // Ports of our own choosing: what is taken is told, and the next pair is tried.
         for port in (self.first_port..self.first_port + 400).step_by(2) {
-            self.order(Order::Open { leg, port });
+            self.order(Order::Open { leg, port, ipv6: false });
             match self.until(|e| matches!(e, Event::Opened { .. } | Event::OpenFailed { .. })) {
                 Event::Opened { .. } => return port,
                 _ => continue,
@@ -217,11 +217,11 @@ fn two_sockets_hear_each_other_and_the_ring_gets_both_to_the_end() {
 fn a_port_that_is_taken_is_told_and_one_that_is_given_back_can_be_had_again() {
     let house = House::new(Bank::new());
     let port = house.open(A);
-    house.order(Order::Open { leg: B, port });
+    house.order(Order::Open { leg: B, port, ipv6: false });
     assert_eq!(house.until(|_| true), Event::OpenFailed { leg: B, port });
     house.order(Order::Close { leg: A });
     house.until(|e| matches!(e, Event::Closed { .. }));
-    house.order(Order::Open { leg: B, port });
+    house.order(Order::Open { leg: B, port, ipv6: false });
     assert_eq!(house.until(|_| true), Event::Opened { leg: B });
     house.pool.stop();
 }

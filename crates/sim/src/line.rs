@@ -144,6 +144,8 @@ impl LineConfig {
             media: MediaSettings {
                 address: LINE,
                 softphone_srtp: Security::Refuse,
+                address6: None,
+                networks: Vec::new(),
                 ports: (20_000, 39_999),
                 caller_inactivity: self.inactivity.0,
                 consultant_inactivity: self.inactivity.1,

@@ -419,7 +419,7 @@ impl World {
         let session = self.sessions.entry(call).or_insert_with(|| Session::new(call, seed));
         session.order(order, self.now, &mut self.outbox);
         match order {
-            Order::Open { leg, port } => {
+            Order::Open { leg, port, .. } => {
                 self.ports.insert(*port, (call, *leg));
                 self.legs.insert((call, *leg), *port);
                 self.switch.handle(Input::Media(call, MediaEvent::Opened { leg: *leg }), self.now);

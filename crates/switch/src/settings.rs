@@ -7,7 +7,7 @@ use senim_base::{ClipId, Language, NumberPlan};
 use senim_ivr::Script;
 use senim_queue::QueueSettings;
 use senim_sdp::Security;
-use senim_sip::{Credentials, Enrolment, Expiry, Flow};
+use senim_sip::{Credentials, Enrolment, Expiry, Flow, IpNet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -200,6 +200,10 @@ pub struct ForwardSettings {
 pub struct MediaSettings {
     /// What SDP says where to send to.
     pub address: IpAddr,
+    /// The same for peers of IPv6; `None`: there is no sound over IPv6.
+    pub address6: Option<IpAddr>,
+    /// What it says to peers of certain networks, before all others; the first that fits.
+    pub networks: Vec<(Vec<IpNet>, IpAddr)>,
     /// First and last RTP port; the even ones are used, the odd ones are for RTCP.
     pub ports: (u16, u16),
     /// Whether the sound of softphones is encrypted; when it must be, their signalling must be, too.
@@ -208,6 +212,17 @@ pub struct MediaSettings {
     pub caller_inactivity: Duration,
     /// A consultant from whom no packet comes for so long has lost his softphone.
     pub consultant_inactivity: Duration,
+}
+
+impl MediaSettings {
+    /// What SDP says to a peer whose signalling comes from this address.
+    pub fn address_for(&self, peer: IpAddr) -> IpAddr {
+        let of_network = |(nets, _): &&(Vec<IpNet>, IpAddr)| nets.iter().any(|net| net.contains(peer));
+        if let Some((_, address)) = self.networks.iter().find(of_network) {
+            return *address;
+        }
+        self.address6.filter(|_| peer.to_canonical().is_ipv6()).unwrap_or(self.address)
+    }
 }
 
 /// Codes a consultant dials, or keys while talking.
@@ -275,6 +290,26 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sound_is_asked_for_at_the_address_of_the_peers_network_and_family() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mut media = MediaSettings {
+            address: ip("192.0.2.1"),
+            address6: None,
+            softphone_srtp: Security::Refuse,
+            networks: vec![(vec!["10.0.0.0/8".parse().unwrap()], ip("10.0.0.1"))],
+            ports: (20_000, 20_100),
+            caller_inactivity: Duration::ZERO,
+            consultant_inactivity: Duration::ZERO,
+        };
+        assert_eq!(media.address_for(ip("10.1.2.3")), ip("10.0.0.1"));
+        assert_eq!(media.address_for(ip("198.51.100.7")), ip("192.0.2.1"));
+        assert_eq!(media.address_for(ip("2001:db8::7")), ip("192.0.2.1"));
+        media.address6 = Some(ip("2001:db8::1"));
+        assert_eq!(media.address_for(ip("2001:db8::7")), ip("2001:db8::1"));
+        assert_eq!(media.address_for(ip("198.51.100.7")), ip("192.0.2.1"));
+    }
 
     #[test]
     fn a_pattern_tells_what_its_star_stands_for() {

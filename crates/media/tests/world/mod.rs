@@ -154,7 +154,7 @@ impl World {
     }
 
     pub(crate) fn leg(&mut self, id: LegId, config: StreamConfig, hz: Option<f32>) {
-        self.order(Order::Open { leg: id, port: 20_000 + 2 * id.0 as u16 });
+        self.order(Order::Open { leg: id, port: 20_000 + 2 * id.0 as u16, ipv6: false });
         self.configure(id, config);
         let phone = Phone {
             address: config.remote,

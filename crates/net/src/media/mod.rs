@@ -30,8 +30,8 @@ pub const ORDERS_MAX: usize = 65_536;
 pub struct MediaSettings {
     /// Threads, at least one; one a core is right.
     pub workers: usize,
-    /// The address of our RTP sockets.
-    pub bind: IpAddr,
+    /// The addresses of our RTP sockets.
+    pub binds: Binds,
     /// Frames in each worker's ring to the recorder, about half a kilobyte each.
     pub ring_frames: usize,
     /// Randomness from the operating system, for SSRCs and first sequence numbers.
@@ -41,7 +41,22 @@ pub struct MediaSettings {
 impl MediaSettings {
     /// One worker on `bind`, with a ring of 8192 frames.
     pub fn new(bind: IpAddr, seed: [u8; 32]) -> MediaSettings {
-        MediaSettings { workers: 1, bind, ring_frames: 8_192, seed }
+        MediaSettings { workers: 1, binds: Binds { main: bind, ipv6: None }, ring_frames: 8_192, seed }
+    }
+}
+
+/// Where RTP sockets are bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Binds {
+    /// Every leg's, unless it asks for IPv6.
+    pub main: IpAddr,
+    /// Of legs that ask for IPv6; `None`: the main one serves them, too.
+    pub ipv6: Option<IpAddr>,
+}
+
+impl Binds {
+    pub(crate) fn of(self, ipv6: bool) -> IpAddr {
+        self.ipv6.filter(|_| ipv6).unwrap_or(self.main)
     }
 }
 
@@ -135,9 +150,9 @@ impl MediaPool {
             let (producer, consumer) = RingBuffer::new(settings.ring_frames.max(2));
             let (bank, counters) = (Arc::clone(bank), Arc::clone(&counters));
             let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
-            let bind = settings.bind;
+            let binds = settings.binds;
             let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
-                Worker::new(poll, queue, bind, bank, entropy, producer, counters, clock, on_event).run();
+                Worker::new(poll, queue, binds, bank, entropy, producer, counters, clock, on_event).run();
             })?;
             threads.push(Thread { orders, waker, thread });
             rings.push(consumer);

@@ -1,11 +1,10 @@
 //! One media thread: waits on its sockets until the next deadline, feeds sessions, does what they ask.
 
-use super::Counters;
 use super::pace::Pace;
 use super::ports::Ports;
 use super::tape::Tape;
+use super::{Binds, Counters};
 use core::cmp::Reverse;
-use core::net::IpAddr;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use mio::{Events, Poll, Token};
@@ -55,7 +54,7 @@ struct Seat {
 pub(crate) struct Worker<C, E> {
     poll: Poll,
     queue: Receiver<Command>,
-    bind: IpAddr,
+    binds: Binds,
     bank: Arc<Bank>,
     entropy: Entropy,
     clock: C,
@@ -79,7 +78,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     pub(crate) fn new(
         poll: Poll,
         queue: Receiver<Command>,
-        bind: IpAddr,
+        binds: Binds,
         bank: Arc<Bank>,
         entropy: Entropy,
         ring: Producer<Frame>,
@@ -91,7 +90,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         Worker {
             poll,
             queue,
-            bind,
+            binds,
             bank,
             entropy,
             clock,
@@ -192,8 +191,8 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
 
     fn order(&mut self, call: CallId, order: &Order) {
         let now = (self.clock)();
-        if let Order::Open { leg, port } = order {
-            let opened = self.open(call, *leg, *port, now);
+        if let Order::Open { leg, port, ipv6 } = order {
+            let opened = self.open(call, *leg, (*port, *ipv6), now);
             (self.on_event)(
                 call,
                 if opened {
@@ -224,7 +223,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         }
     }
 
-    fn open(&mut self, call: CallId, leg: LegId, port: u16, now: Instant) -> bool {
+    fn open(&mut self, call: CallId, leg: LegId, (port, ipv6): (u16, bool), now: Instant) -> bool {
         let known = self.by_call.get(&call).copied();
         if known.is_none() && self.by_call.len() >= SEATS_MAX {
             return false;
@@ -235,7 +234,8 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
                 self.seats.len() - 1
             })
         });
-        let Ok(places) = self.ports.open(self.poll.registry(), self.bind, port, (seat, leg)) else {
+        let bind = self.binds.of(ipv6);
+        let Ok(places) = self.ports.open(self.poll.registry(), bind, port, (seat, leg)) else {
             if known.is_none() {
                 self.free.push(seat);
             }
@@ -249,7 +249,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
                 legs: Vec::new(),
                 scheduled: None,
             });
-            at.session.order(&Order::Open { leg, port }, now, &mut self.out);
+            at.session.order(&Order::Open { leg, port, ipv6 }, now, &mut self.out);
             at.legs.push((leg, places));
         }
         let refused = self.out.items().any(|item| matches!(item, Item::Event(Event::OpenFailed { .. })));

@@ -82,12 +82,10 @@ impl Leg {
     pub(crate) fn open(call: CallId, party: Party, side: Side, rooms: &mut Rooms) -> Option<Leg> {
         let port = rooms.ports.take(rooms.now)?;
         let id = rooms.leg_id();
-        let local = Local {
-            address: SocketAddr::new(rooms.settings.media.address, port),
-            session_id: rooms.entropy.u64() >> 2,
-        };
+        let address = rooms.settings.media.address_for(side.peer);
+        let local = Local { address: SocketAddr::new(address, port), session_id: rooms.entropy.u64() >> 2 };
         let sdp = Negotiator::new(side.capabilities(rooms), local);
-        rooms.order(call, Order::Open { leg: id, port });
+        rooms.order(call, Order::Open { leg: id, port, ipv6: address.is_ipv6() });
         Some(Leg {
             id,
             party,
