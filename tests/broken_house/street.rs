@@ -38,34 +38,54 @@ impl Street {
         }
     }
 
-    fn add(&self, ip: IpAddr, user: &str, password: Option<&str>) -> PhoneId {
+    /// A phone at an address of ours that takes this one for the line, and speaks this tone.
+    pub(crate) fn add(
+        &self,
+        ip: IpAddr,
+        line: SocketAddr,
+        user: &str,
+        password: Option<&str>,
+        hz: f32,
+    ) -> PhoneId {
         let account = Account {
             user: user.into(),
             password: password.map(|p| Redacted::new(p.to_owned())),
             host: "senim".into(),
-            line: self.line,
+            line,
             capabilities: senim_sdp::Capabilities::default(),
             keep: Duration::from_secs(60),
         };
-        self.phones.add(Seat::bind(ip).unwrap(), account).unwrap()
-    }
-
-    /// A caller with this number, who speaks this tone.
-    pub(crate) fn caller(&self, number: &str, hz: f32) -> PhoneId {
-        let id = self.add(self.callers, number, None);
+        let id = self.phones.add(Seat::bind(ip).unwrap(), account).unwrap();
         self.phones.with(id, move |p, _| p.say(Voice::Tone(hz)));
         id
     }
 
+    /// A caller with this number, who speaks this tone.
+    pub(crate) fn caller(&self, number: &str, hz: f32) -> PhoneId {
+        self.caller_by(self.line, number, hz)
+    }
+
+    /// The same over a wire that ends here.
+    pub(crate) fn caller_by(&self, wire: SocketAddr, number: &str, hz: f32) -> PhoneId {
+        self.add(self.callers, wire, number, None, hz)
+    }
+
     /// A consultant's softphone, registered, who speaks this tone.
     pub(crate) fn consultant(&self, login: &str, hz: f32) -> PhoneId {
-        let id = self.add(self.desks, login, Some("sesame"));
-        self.phones.with(id, move |p, now| {
-            p.say(Voice::Tone(hz));
-            p.register(600, now);
-        });
-        self.until(id, Event::Registered);
+        self.consultant_by(self.line, login, hz)
+    }
+
+    /// The same over a wire that ends here.
+    pub(crate) fn consultant_by(&self, wire: SocketAddr, login: &str, hz: f32) -> PhoneId {
+        let id = self.add(self.desks, wire, login, Some("sesame"), hz);
+        self.register(id);
         id
+    }
+
+    /// Registers.
+    pub(crate) fn register(&self, phone: PhoneId) {
+        self.phones.with(phone, |p, now| p.register(600, now));
+        self.until(phone, Event::Registered);
     }
 
     /// Calls.

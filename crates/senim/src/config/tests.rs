@@ -353,3 +353,58 @@ fn forwards_go_by_the_named_trunk_or_by_those_that_say_so_or_by_the_first_with_a
     assert!(w.faults("[line]\nflood_calls = 101\n").starts_with("senim.toml:2: so many calls cannot"));
     assert_eq!(w.plan("[line]\nflood_calls = 100\n", &[]).config.line.flood_calls, 100);
 }
+
+#[test]
+fn every_wrong_wire_is_told_at_once() {
+    let w = World::new();
+    let text = r#"
+[sip]
+tls = ["0.0.0.0"]
+wss = ["127.0.0.1:5062"]
+ws_path = "sip"
+ws_origins = ["https://desk.example/", "*"]
+key = ["a.key"]
+nameservers = ["dns.example"]
+[media]
+bind6 = "192.0.2.1"
+[[network]]
+cidr = ["10.0.0.0/40"]
+advertised = "0.0.0.0"
+[[network]]
+name = "empty"
+[[trunk]]
+name = "a"
+sources = ["192.0.2.1"]
+uri = "sips:carrier.example"
+tls_name = "carrier.example"
+[[trunk]]
+name = "b"
+uri = "sip:carrier.example;transport=ws"
+[[trunk]]
+name = "c"
+uri = "sip:111@carrier.example"
+[[trunk]]
+name = "d"
+uri = "sip:carrier.example;lr"
+"#;
+    expect_test::expect![[r#""#]].assert_eq(&w.faults(text));
+}
+
+#[test]
+fn wires_are_read_with_their_files_beside_the_configuration() {
+    let w = World::new();
+    let text = "[sip]\ntls = [\"[::1]:5061\"]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = [\"a.key\", \"b.key\"]\n\
+        tls_ca = \"ca.pem\"\nclient_ca = \"ca.pem\"\nnameservers = [\"192.0.2.53\", \"192.0.2.54:5353\"]\n\
+        [[network]]\ncidr = [\"10.0.0.0/8\"]\nadvertised = \"10.0.0.1:5070\"\nmedia_advertised = \"10.0.0.2\"\n\
+        [[trunk]]\nname = \"a\"\nsources = [\"192.0.2.0/24\"]\nuri = \"sips:carrier.example\"\ntls_name = \"x.example\"\n";
+    let wires = w.plan(text, &[]).wires;
+    let beside = |name: &str| w.dir.path().join("config").join(name);
+    assert_eq!(wires.files.chains[1], (beside("b.pem"), beside("b.key")));
+    assert_eq!(wires.files.authorities, Some(beside("ca.pem")));
+    assert_eq!(wires.demands, [("192.0.2.0/24".parse().unwrap(), "x.example".to_owned())]);
+    let servers: Vec<String> = wires.nameservers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["192.0.2.53:53", "192.0.2.54:5353"]);
+    assert_eq!(wires.networks[0].advertised, Some(("10.0.0.1".parse().unwrap(), Some(5070))));
+    assert_eq!(wires.networks[0].media_advertised, Some("10.0.0.2".parse().unwrap()));
+    assert!(wires.is_secure());
+}

@@ -8,6 +8,7 @@ use senim_base::CallId;
 use senim_media::Event as MediaEvent;
 use senim_net::media::MediaPool;
 use senim_net::sip::{Arrival as SipArrival, Sender};
+use senim_sip::Flow;
 use senim_store::JournalWriter;
 use senim_store::vault::{Begin, RecordingThread};
 use senim_switch::api::{Command, Refusal, Reply, Ticket};
@@ -32,6 +33,8 @@ pub enum Arrival {
     Media(CallId, MediaEvent),
     /// From the recording thread.
     Recording(RecordingReport),
+    /// Where a trunk is now.
+    Targets(String, Vec<Flow>),
     /// A command, and where its answer goes.
     Ask(Command, SyncSender<Reply>),
     /// The grace period is over: every call ends now.
@@ -167,6 +170,7 @@ impl Engine {
                 self.give(Input::Sip(input));
             }
             Arrival::Media(call, event) => self.give(Input::Media(call, event)),
+            Arrival::Targets(trunk, targets) => self.give(Input::Targets { trunk, targets }),
             Arrival::Recording(report) => self.give(Input::Recording(report)),
             Arrival::Ask(command, answer) => {
                 self.tickets += 1;

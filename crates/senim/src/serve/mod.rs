@@ -4,6 +4,7 @@
 pub mod clock;
 mod engine;
 mod inbox;
+mod places;
 pub mod settings;
 mod start;
 

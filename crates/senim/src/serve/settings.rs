@@ -1,24 +1,20 @@
 //! From the proven configuration to what the rooms want to be told.
 
+use super::places::Places;
 use crate::config::{Plan, TrunkPlan};
 use core::time::Duration;
 use senim_audio::Bank;
 use senim_ivr::Script;
-use senim_sip::{Ask, Enrolment, Expiry, Flow, Hop, IpNet, Network, Transport, TrunkSource};
+use senim_sip::{Enrolment, Expiry, Flow, Hop, IpNet, Network, Transport, TrunkSource};
 use senim_switch::{
     FloodSettings, ForwardSettings, MediaSettings, RegistrationSettings, Settings, TrunkSettings,
 };
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What the switch is told.
-pub fn switch(
-    plan: &Plan,
-    bank: &Bank,
-    scripts: BTreeMap<String, Arc<Script>>,
-    local: &[(Transport, SocketAddr)],
-) -> Settings {
+pub fn switch(plan: &Plan, bank: &Bank, scripts: BTreeMap<String, Arc<Script>>, places: &Places) -> Settings {
     let line = &plan.config.line;
     let forwards = plan.ucc_trunk.iter().map(|trunk| {
         let ring = seconds(line.ucc_ring_s);
@@ -27,12 +23,13 @@ pub fn switch(
             ForwardSettings { trunk: trunk.clone(), number: line.ucc_number.clone(), ring },
         )
     });
+    let sounding = plan.wires.networks.iter().filter_map(|n| Some((n.cidr.clone(), n.media_advertised?)));
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         utc_offset_minutes: line.utc_offset_minutes,
         numbers: plan.numbers.clone(),
-        trunks: plan.trunks.iter().map(|t| trunk(t, local)).collect(),
-        registrations: plan.trunks.iter().filter_map(|t| registration(t, local)).collect(),
+        trunks: plan.trunks.iter().map(|t| trunk(t, places)).collect(),
+        registrations: plan.trunks.iter().filter_map(|t| registration(t, places)).collect(),
         register_expiry: Expiry {
             min_s: plan.config.sip.register_min_s,
             max_s: plan.config.sip.register_max_s,
@@ -44,6 +41,8 @@ pub fn switch(
         forwards: forwards.collect(),
         media: MediaSettings {
             address: plan.media_address,
+            address6: media6(plan),
+            networks: sounding.collect(),
             ports: plan.ports,
             softphone_srtp: plan.config.media.softphone_srtp,
             caller_inactivity: seconds(plan.config.media.caller_inactivity_s),
@@ -64,6 +63,11 @@ pub fn switch(
     }
 }
 
+/// The address for sound of IPv6; one that is any address is told by networks alone.
+fn media6(plan: &Plan) -> Option<IpAddr> {
+    plan.wires.media_bind6.filter(|ip| !ip.is_unspecified())
+}
+
 fn seconds(s: u32) -> Duration {
     Duration::from_secs(u64::from(s))
 }
@@ -78,16 +82,8 @@ pub fn way(hop: Hop, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
     Some(Flow { transport: hop.transport, local, remote: hop.address, connection: 0 })
 }
 
-/// The way to a trunk that is an address; a name is asked for while the line runs.
-fn first(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
-    match t.target.as_ref()?.place.ask() {
-        Ask::Nothing(transport, address) => way(Hop { transport, address }, local),
-        _ => None,
-    }
-}
-
-fn registration(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<RegistrationSettings> {
-    let (flow, target) = (first(t, local)?, t.target.as_ref().filter(|_| t.table.register)?);
+fn registration(t: &TrunkPlan, places: &Places) -> Option<RegistrationSettings> {
+    let (flow, target) = (*places.get(&t.table.name)?.first()?, t.target.as_ref().filter(|_| t.table.register)?);
     let enrolment = Enrolment {
         flow,
         domain: target.host.clone(),
@@ -99,12 +95,11 @@ fn registration(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> Option<Regi
     Some(RegistrationSettings { trunk: t.table.name.clone(), enrolment })
 }
 
-fn trunk(t: &TrunkPlan, local: &[(Transport, SocketAddr)]) -> TrunkSettings {
-    let flow = first(t, local);
+fn trunk(t: &TrunkPlan, places: &Places) -> TrunkSettings {
     let probe = t.table.probe_s;
     TrunkSettings {
         name: t.table.name.clone(),
-        targets: flow.into_iter().collect(),
+        targets: places.get(&t.table.name).cloned().unwrap_or_default(),
         forwards: t.table.forwards,
         identity: t.table.identity,
         priority: t.table.priority,

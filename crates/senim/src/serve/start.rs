@@ -3,6 +3,7 @@
 
 use super::engine::{Arrival, Edges, Engine};
 use super::inbox::{Entrance, inbox};
+use super::places::Finder;
 use super::{Handle, Line, clock, settings};
 use crate::config::{self, Complaint, Plan, wires};
 use crate::control::ControlServer;
@@ -10,9 +11,8 @@ use crate::desk::{Archive, DeskFault};
 use crate::{people, prompts, scripts};
 use core::time::Duration;
 use senim_base::Entropy;
-use senim_net::media::{MediaPool, MediaSettings};
+use senim_net::media::{Binds, MediaPool, MediaSettings};
 use senim_net::sip::{BindFault, Listen, SipSockets, Tls, TlsFault};
-use senim_sip::Ask;
 use senim_store::JournalWriter;
 use senim_store::journal::Notice;
 use senim_store::vault::{self, Folder, KeyFault, RecordingThread};
@@ -120,9 +120,20 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
         .enable_all()
         .build()
         .map_err(|e| StartFault::System("the network's threads", e))?;
-    let sockets = sockets(plan, &runtime, &arrivals)?;
+    let secure = secure(plan)?;
+    let sockets = sockets(plan, &runtime, secure.clone(), &arrivals)?;
     let local = sockets.local();
-    let settings = Arc::new(settings::switch(plan, &bank, scripts, &local));
+    let places = {
+        let _within = runtime.enter();
+        let finder = Finder::new(plan, &local, secure);
+        let places = runtime.block_on(finder.first(plan, &mut entropy));
+        let to = arrivals.clone();
+        finder.follow(plan, &mut entropy, move |trunk, targets| {
+            let _ = to.send(Arrival::Targets(trunk.to_owned(), targets));
+        });
+        places
+    };
+    let settings = Arc::new(settings::switch(plan, &bank, scripts, &places));
     let sip = settings::sip(plan, &local);
     let mut switch = Switch::new(settings, sip, books, entropy, clock::now(), clock::wall());
     for report in reports {
@@ -197,14 +208,16 @@ fn media(
         n => usize::try_from(n).unwrap_or(1),
     };
     // Ports are opened call by call: an address that is not ours must not be found out by the first caller.
-    if let Err(e) = std::net::UdpSocket::bind((plan.media_bind, 0)) {
-        let what =
-            format!("no sound can be taken on {}: {e}; write an address of this machine", plan.media_bind);
-        return Err(StartFault::Proof(lines(&[plan.source.complain(&["media", "bind"], what)])));
+    let binds = Binds { main: plan.media_bind, ipv6: plan.wires.media_bind6 };
+    for (key, bind) in [("bind", Some(binds.main)), ("bind6", binds.ipv6)] {
+        if let Some(Err((bind, e))) = bind.map(|ip| std::net::UdpSocket::bind((ip, 0)).map_err(|e| (ip, e))) {
+            let what = format!("no sound can be taken on {bind}: {e}; write an address of this machine");
+            return Err(StartFault::Proof(lines(&[plan.source.complain(&["media", key], what)])));
+        }
     }
     let mut seed = [0; 32];
     entropy.fill(&mut seed);
-    let settings = MediaSettings { workers, ..MediaSettings::new(plan.media_bind, seed) };
+    let settings = MediaSettings { workers, binds, ..MediaSettings::new(plan.media_bind, seed) };
     let to = arrivals.clone();
     let told = move |call, event| {
         // The switch's thread ends last; what comes after it is of no use to anybody.
@@ -235,6 +248,7 @@ fn recorder(
 fn sockets(
     plan: &Plan,
     runtime: &tokio::runtime::Runtime,
+    secure: Option<Arc<Tls>>,
     arrivals: &Entrance,
 ) -> Result<SipSockets, StartFault> {
     let wires = &plan.wires;
@@ -244,7 +258,7 @@ fn sockets(
         tls: wires.tls.clone(),
         ws: wires.ws.clone(),
         wss: wires.wss.clone(),
-        secure: secure(plan)?,
+        secure,
         websocket: wires.websocket.clone(),
     };
     let to = arrivals.clone();
@@ -254,7 +268,7 @@ fn sockets(
     runtime.block_on(senim_net::sip::bind(&listen, on)).map_err(StartFault::Sip)
 }
 
-/// TLS, and the names by which numeric trunks are to prove themselves.
+/// TLS, when anything needs it.
 fn secure(plan: &Plan) -> Result<Option<Arc<Tls>>, StartFault> {
     if !plan.wires.is_secure() {
         return Ok(None);
@@ -268,12 +282,6 @@ fn secure(plan: &Plan) -> Result<Option<Arc<Tls>>, StartFault> {
         .map_err(|fault| StartFault::Proof(lines(&[wires::complaint(plan, &fault)])))?;
     for warning in wires::ending(&tls.identity(), clock::wall()) {
         tracing::warn!("{warning}");
-    }
-    for trunk in &plan.trunks {
-        let Some(target) = &trunk.target else { continue };
-        if let (Ask::Nothing(_, address), false) = (target.place.ask(), trunk.table.tls_name.is_empty()) {
-            tls.name_peer(address, &trunk.table.tls_name);
-        }
     }
     Ok(Some(Arc::new(tls)))
 }
