@@ -15,7 +15,7 @@ use std::sync::Arc;
 const FIRST_MAX: Duration = Duration::from_secs(5);
 
 /// The ways to each trunk, best first.
-pub type Places = BTreeMap<String, Vec<Flow>>;
+pub(crate) type Places = BTreeMap<String, Vec<Flow>>;
 
 /// Who finds trunks.
 #[derive(Clone)]

@@ -130,6 +130,7 @@ mod tests {
             trunks: Vec::new(),
             digest: Vec::new(),
             accept_users: true,
+            session_timer: Default::default(),
         };
         let told = |transport, local: &str, remote: &str| {
             let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
