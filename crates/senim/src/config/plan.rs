@@ -8,11 +8,11 @@ use core::time::Duration;
 use senim_base::Redacted;
 use senim_queue::QueueSettings;
 use senim_sdp::Security;
-use senim_sip::{Algorithm, Credentials, Place, Scheme, Uri};
+use senim_sip::{Algorithm, Ask, Credentials, Hop, Place, Scheme, Uri};
 use senim_switch::{Destination, NumberRule};
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 /// Longest time that a key may give, seconds: a day.
@@ -94,6 +94,19 @@ pub struct Target {
     pub host: String,
     /// What has to be found, and how to go there.
     pub place: Place,
+}
+
+impl Target {
+    /// Where it is by its addresses alone, as the system knows them; what services its name offers is the line's to
+    /// ask. `None`: it has no address.
+    pub fn hop(&self) -> Option<Hop> {
+        let (transport, port) = match self.place.ask() {
+            Ask::Nothing(transport, address) => return Some(Hop { transport, address }),
+            _ => self.place.without_service(),
+        };
+        let address = (self.place.host.as_str(), port).to_socket_addrs().ok()?.next()?;
+        Some(Hop { transport, address })
+    }
 }
 
 /// Proves a configuration.

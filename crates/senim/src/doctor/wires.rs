@@ -78,7 +78,7 @@ pub(super) fn advertised(plan: &Plan) -> Vec<Finding> {
     let sip = plan.advertised.map(|(ip, _)| ip);
     let sip = sip.or_else(|| plan.udp.iter().chain(&plan.tcp).map(SocketAddr::ip).next());
     let far: Vec<IpAddr> =
-        plan.trunks.iter().filter_map(|t| t.target.as_ref()).map(|t| t.address.ip()).collect();
+        plan.trunks.iter().filter_map(|t| t.target.as_ref()?.hop()).map(|hop| hop.address.ip()).collect();
     let mut findings = Vec::new();
     for (what, key, ip) in
         [("advertised SIP", "[sip]", sip), ("advertised sound", "[media]", Some(plan.media_address))]
@@ -142,7 +142,7 @@ fn name(trunk: &TrunkPlan, target: &Target) -> Option<Finding> {
         return None;
     }
     let what = format!("addresses of {}", trunk.table.name);
-    Some(match (plain, target.address.port()).to_socket_addrs().map(Iterator::count) {
+    Some(match (plain, target.place.without_service().1).to_socket_addrs().map(Iterator::count) {
         Ok(n) if n > 0 => Finding::ok(what, format!("{plain} has {n} of them")),
         _ => {
             let mend = "ask the carrier for the right name, or see /etc/resolv.conf and the name server";
@@ -153,7 +153,11 @@ fn name(trunk: &TrunkPlan, target: &Target) -> Option<Finding> {
 
 fn asked(trunk: &TrunkPlan, target: &Target, board: Option<&Board>, dates: &mut Vec<String>) -> Finding {
     let what = format!("trunk {}", trunk.table.name);
-    let way = format!("{}:{}", target.transport.param(), target.address);
+    let Some(hop) = target.hop() else {
+        let mend = "ask the carrier for the right name, or see /etc/resolv.conf and the name server";
+        return Finding::fail(what, format!("{} has no address", target.host), mend);
+    };
+    let way = format!("{}:{}", hop.transport.word(), hop.address);
     let row = board.and_then(|b| b.trunks.iter().find(|t| t.name == trunk.table.name));
     let line = row.map(|t| {
         format!(
@@ -163,7 +167,7 @@ fn asked(trunk: &TrunkPlan, target: &Target, board: Option<&Board>, dates: &mut 
         )
     });
     let line = line.unwrap_or_default();
-    match options(target.transport, target.address, &target.host) {
+    match options(hop.transport, hop.address, &target.host) {
         Ok(answer) => {
             dates.extend(answer.date.clone());
             let found = format!("{way} {}{line}", answer.said());
