@@ -495,7 +495,7 @@ impl Builder<'_> {
                     }
                 },
             };
-            if t.srtp == Security::Require && target.as_ref().is_some_and(|t| !t.transport.is_secure()) {
+            if t.srtp == Security::Require && target.as_ref().is_some_and(|t| !t.place.is_secure()) {
                 self.say(
                     &path("srtp"),
                     "keys would be told in signalling that anybody can read; write ;transport=tls in uri, or srtp = \"prefer\"",
