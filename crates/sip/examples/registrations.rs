@@ -26,6 +26,8 @@ fn main() {
         user_agent: "Senim".into(),
         realm: REALM.into(),
         advertised: Vec::new(),
+        networks: Vec::new(),
+        streams: Vec::new(),
         trunks: Vec::new(),
         digest: Vec::new(),
         accept_users: true,

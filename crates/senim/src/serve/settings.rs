@@ -83,7 +83,8 @@ pub fn way(hop: Hop, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
 }
 
 fn registration(t: &TrunkPlan, places: &Places) -> Option<RegistrationSettings> {
-    let (flow, target) = (*places.get(&t.table.name)?.first()?, t.target.as_ref().filter(|_| t.table.register)?);
+    let (flow, target) =
+        (*places.get(&t.table.name)?.first()?, t.target.as_ref().filter(|_| t.table.register)?);
     let enrolment = Enrolment {
         flow,
         domain: target.host.clone(),
