@@ -6,6 +6,7 @@ mod house;
 mod peers_consultant;
 mod peers_linphone;
 mod peers_other_centre;
+mod peers_sessions;
 mod peers_talk;
 mod peers_transfer;
 mod peers_trunks;

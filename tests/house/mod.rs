@@ -2,6 +2,7 @@
 
 pub(crate) mod baresip;
 pub(crate) mod linphone;
+pub(crate) mod scenario;
 pub(crate) mod sipp;
 pub(crate) mod sound;
 
