@@ -297,7 +297,7 @@ impl Endpoint {
         }
         self.registrar.expire(now);
         while let Some(phone) = self.registrar.probe(now) {
-            self.probe_phone(phone, now);
+            self.probe_phone(&phone, now);
         }
     }
 

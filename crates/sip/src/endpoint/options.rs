@@ -21,7 +21,7 @@ impl Endpoint {
     }
 
     /// Asks a registered phone whether it lives.
-    pub(super) fn probe_phone(&mut self, phone: Probe, now: Instant) {
+    pub(super) fn probe_phone(&mut self, phone: &Probe, now: Instant) {
         let request = self.question(phone.flow, &phone.uri, &phone.path);
         if self.transactions.request(request, User::Phone(phone.id), now).is_none() {
             // We are too full to ask: that says nothing of the phone.
