@@ -111,11 +111,10 @@ fn a_carrier_that_refuses_is_an_alarm_and_calls_go_on() {
     carrier.answer(&first, "403 Forbidden", "");
     eventually("the alarm", || line.log().contains("does not take our registration").then_some(()));
     assert_eq!(registered(&house), Some(0));
-    let facts = eventually("the fact", || {
+    eventually("the fact", || {
         let said = std::fs::read(house.journal()).unwrap();
         String::from_utf8_lossy(&said).contains("registration_now").then_some(())
     });
-    assert_eq!(facts, ());
     // A carrier that has gone does not hold up the end.
     line.terminate();
     assert_eq!(line.wait().0, Some(0));

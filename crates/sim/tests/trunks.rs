@@ -61,7 +61,7 @@ fn calls_on(world: &World) -> Vec<(String, u32)> {
 fn talks(world: &mut World, caller: PhoneId, centre: PhoneId) {
     world.with_phone(centre, |p, now| {
         p.say(Voice::Tone(CENTRE_HZ));
-        p.answer(now)
+        p.answer(now);
     });
     world.run(secs(3));
     let heard = |w: &World, phone, hz| contains_tone(w.look(phone).heard().last(secs(1)), hz);

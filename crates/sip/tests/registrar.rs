@@ -295,9 +295,9 @@ fn a_path_is_kept_said_back_and_wants_a_phone_that_knows_of_it() {
     let plain = ("Path", "<sip:edge.example;lr>");
     let insists = [HOME, plain, ("Supported", "path"), ("Require", "outbound")];
     assert_eq!(w.say(&insists).status, 439);
-    let long = vec!["<sip:p;lr>"; PATH_MAX + 1].join(", ");
+    let long = ["<sip:p;lr>"; PATH_MAX + 1].join(", ");
     assert_eq!(w.say(&[HOME, ("Path", &long), ("Supported", "path")]).status, 400);
-    let most = vec!["<sip:p;lr>"; PATH_MAX].join(", ");
+    let most = ["<sip:p;lr>"; PATH_MAX].join(", ");
     assert_eq!(w.say(&[HOME, ("Path", &most), ("Supported", "path")]).status, 200);
     assert_eq!(w.say(&[HOME, ("Path", "<sip:p"), ("Supported", "path")]).status, 400);
 }
