@@ -48,7 +48,7 @@ fn unknown_keys_are_told_all_at_once_with_their_lines_and_the_nearest_word() {
     expect_test::expect![[r#"
         senim.toml:2: unknown key "ucc_rign_s" in [line]; did you mean "ucc_ring_s"?
         senim.toml:6: unknown key "cals_max" in [trunk]; did you mean "calls_max"?
-        senim.toml:10: unknown key "whatever" in [sip]; write one of udp, tcp, realm, advertised, user_agent, session_expires_s, session_min_s, digest, trace, register_min_s, register_max_s, softphone_probe_s
+        senim.toml:10: unknown key "whatever" in [sip]; write one of udp, tcp, tls, ws, wss, certificate, key, tls_ca, client_ca, ws_path, ws_origins, nameservers, realm, advertised, user_agent, session_expires_s, session_min_s, digest, trace, register_min_s, register_max_s, softphone_probe_s
     "#]]
     .assert_eq(&w.faults(text));
 }
@@ -387,7 +387,25 @@ uri = "sip:111@carrier.example"
 name = "d"
 uri = "sip:carrier.example;lr"
 "#;
-    expect_test::expect![[r#""#]].assert_eq(&w.faults(text));
+    expect_test::expect![[r#"
+        senim.toml:3: "0.0.0.0" is not what is wanted here; write address:port, as in 192.0.2.1:5060
+        senim.toml:4: nothing is secure without a certificate; write certificate = ["line.pem"] and key = ["line.key"]
+        senim.toml:5: a path begins with a stroke; write "/" or "/sip"
+        senim.toml:6: "*" is no origin of a page; write it as browsers send it, as in "https://desk.example.kz"
+        senim.toml:6: "https://desk.example/" is no origin of a page; write it as browsers send it, as in "https://desk.example.kz"
+        senim.toml:7: each certificate has one key; write as many files in key as in certificate
+        senim.toml:8: "dns.example" is not what is wanted here; write an address, as in 192.0.2.53, or address:port
+        senim.toml:10: "192.0.2.1" is none of IPv6; write it in bind, or an address of IPv6, as in 2001:db8::1
+        senim.toml:12: "10.0.0.0/40" is not an address block: write "192.0.2.10", "192.0.2.0/24" or "2001:db8::/32"
+        senim.toml:13: no peer can send to "any address"; write the line's own address in that network
+        senim.toml:14: a network of nobody; write the addresses of its peers, as in cidr = ["10.0.0.0/8"]
+        senim.toml:15: the network is told nothing of its own; write advertised or media_advertised
+        senim.toml:19: nobody vouches for this peer; write in [sip] tls_ca = the file of the authority that signed its certificate
+        senim.toml:20: no client is asked for a certificate; write in [sip] client_ca = the file of the authority that signed it
+        senim.toml:23: "sip:carrier.example;transport=ws" has a transport that is not known here; write sip:host:port;transport=udp
+        senim.toml:26: "sip:111@carrier.example" names no host alone; write sip:host:port;transport=udp
+        senim.toml:29: "sip:carrier.example;lr" has parameters that are not known here; write sip:host:port;transport=udp
+    "#]].assert_eq(&w.faults(text));
 }
 
 #[test]
