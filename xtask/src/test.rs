@@ -6,8 +6,16 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 /// Programs that tests call, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 4] =
-    [("sipp", "sip-tester"), ("baresip", "baresip"), ("linphonec", "linphone-cli"), ("sox", "sox")];
+const PROGRAMS: [(&str, &str); 8] = [
+    ("sipp", "sip-tester"),
+    ("baresip", "baresip"),
+    ("linphonec", "linphone-cli"),
+    ("sox", "sox"),
+    ("kamailio", "kamailio"),
+    ("chromium", "chromium"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+];
 
 /// How a stage ended.
 enum Outcome {
@@ -75,6 +83,10 @@ fn packages(_: &Path) -> Outcome {
     let mut install = vec!["install", "--yes", "--no-install-recommends"];
     install.extend(&missing);
     if apt(&["update"]) && apt(&install) {
+        if missing.contains(&"kamailio") && on_path("systemctl") {
+            // The package starts a server of its own, which tests do not want; where nothing starts, nothing stops.
+            as_root("systemctl", &["disable", "--now", "kamailio"]);
+        }
         Outcome::Passed
     } else {
         Outcome::Failed(format!("apt-get failed (is this root, or sudo without a password?); {by_hand}"))
@@ -88,16 +100,22 @@ fn missing<'a>(programs: &[(&'a str, &'a str)], there: impl Fn(&str) -> bool) ->
 
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder: PathBuf| folder.join(program).is_file())
+    // Where servers are, and not everybody's path leads.
+    let mut folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.any(|folder| folder.join(program).is_file())
 }
 
-/// apt-get as root: as we are, or through a sudo that does not ask.
 fn apt(args: &[&str]) -> bool {
+    as_root("apt-get", args)
+}
+
+/// A program as root: as we are, or through a sudo that does not ask.
+fn as_root(program: &str, args: &[&str]) -> bool {
     let id = Command::new("id").arg("-u").output();
     let is_root = id.is_ok_and(|out| out.stdout.trim_ascii() == b"0");
-    let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
+    let mut command = Command::new(if is_root { program } else { "sudo" });
     if !is_root {
-        command.args(["--non-interactive", "--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+        command.args(["--non-interactive", "--preserve-env=DEBIAN_FRONTEND", program]);
     }
     command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
     command.status().is_ok_and(|status| status.success())
