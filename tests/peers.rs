@@ -4,6 +4,7 @@
 
 mod house;
 mod peers_consultant;
+mod peers_kamailio;
 mod peers_linphone;
 mod peers_other_centre;
 mod peers_sessions;

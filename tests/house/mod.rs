@@ -1,6 +1,7 @@
 //! A line of one's own: the real program on free loopback ports, with a data folder that is gone afterwards.
 
 pub(crate) mod baresip;
+pub(crate) mod kamailio;
 pub(crate) mod linphone;
 pub(crate) mod scenario;
 pub(crate) mod sipp;
