@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod house;
+mod peers_browser;
 mod peers_consultant;
 mod peers_kamailio;
 mod peers_linphone;

@@ -1,6 +1,7 @@
 //! A line of one's own: the real program on free loopback ports, with a data folder that is gone afterwards.
 
 pub(crate) mod baresip;
+pub(crate) mod browser;
 pub(crate) mod kamailio;
 pub(crate) mod linphone;
 pub(crate) mod scenario;
@@ -88,17 +89,39 @@ impl House {
 
     /// The same, offering softphones these digest algorithms. baresip 1.0 knows MD5 alone.
     pub(crate) fn offering(digest: &str, more: &str) -> House {
+        House::begin(digest, |_, _| "[media]\n".into(), more)
+    }
+
+    /// The same, spoken to by TLS (port 95) and secure WebSockets (96; pages of port 97 may), too, with a certificate
+    /// that vouches for itself. `srtp` is what holds for softphones' sound.
+    pub(crate) fn secure(srtp: &str, more: &str) -> House {
+        let wires = |ports: &Block, dir: &Path| {
+            let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+            fs::write(dir.join("line.pem"), own.cert.pem()).unwrap();
+            fs::write(dir.join("line.key"), own.signing_key.serialize_pem()).unwrap();
+            let (tls, wss, pages) = (ports.base + 95, ports.base + 96, ports.base + 97);
+            format!(
+                "tls = [\"127.0.0.1:{tls}\"]\nwss = [\"127.0.0.1:{wss}\"]\ncertificate = [\"line.pem\"]\n\
+                 key = [\"line.key\"]\nws_origins = [\"http://127.0.0.1:{pages}\"]\n\
+                 [media]\nsoftphone_srtp = {srtp:?}\n"
+            )
+        };
+        House::begin("\"MD5\"", wires, more)
+    }
+
+    fn begin(digest: &str, wires: impl Fn(&Block, &Path) -> String, more: &str) -> House {
         let ports = Block::take();
         let dir = tempfile::tempdir().unwrap();
         let mut house = House { ports, dir, serve: None };
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ivr-scripts");
         let (sip, web, media) = (house.sip(), house.port(61), house.ports.base);
         let more = more.replace("{BACKUP}", &house.port(92).to_string());
+        let wires = wires(&house.ports, house.dir.path());
         let (scripts, last, ucc) = (scripts.canonicalize().unwrap(), media + 59, house.port(90));
         let config = format!(
             "[line]\nscripts = {scripts:?}\nucc_trunk = \"centre\"\n\
-             [sip]\nudp = [\"127.0.0.1:{sip}\"]\ntcp = [\"127.0.0.1:{sip}\"]\ndigest = [{digest}]\n\
-             [media]\nports = \"{media}-{last}\"\nworkers = 1\n[data]\nfolder = \"data\"\n\
+             [sip]\nudp = [\"127.0.0.1:{sip}\"]\ntcp = [\"127.0.0.1:{sip}\"]\ndigest = [{digest}]\n{wires}\
+             ports = \"{media}-{last}\"\nworkers = 1\n[data]\nfolder = \"data\"\n\
              [web]\nlisten = \"127.0.0.1:{web}\"\ntoken = \"{TOKEN}\"\n\
              [[number]]\ndial = \"111\"\nscript = \"111\"\n[[number]]\ndial = \"222\"\nscript = \"bench-queue\"\n\
              [[trunk]]\nname = \"carrier\"\nsources = [\"{CARRIER}\"]\n\
