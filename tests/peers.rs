@@ -8,6 +8,7 @@ mod peers_consultant;
 mod peers_kamailio;
 mod peers_linphone;
 mod peers_other_centre;
+mod peers_secure;
 mod peers_sessions;
 mod peers_talk;
 mod peers_transfer;

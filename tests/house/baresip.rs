@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) auto: bool,
     /// It registers.
     pub(crate) registers: bool,
+    /// It takes and offers encrypted sound only, its keys in SDP (RFC 4568).
+    pub(crate) srtp: bool,
 }
 
 impl Setup {
@@ -50,7 +52,13 @@ impl Setup {
             hz: 700.0,
             auto: true,
             registers: true,
+            srtp: false,
         }
+    }
+
+    /// The same over TLS, whose certificate it proves, with encrypted sound.
+    pub(crate) fn secure(login: &'static str) -> Setup {
+        Setup { transport: "tls", srtp: true, ..Setup::consultant(login) }
     }
 
     /// A telephone behind the carrier, which sounds 1 kHz.
@@ -73,7 +81,7 @@ pub(crate) struct Baresip {
     control: TcpStream,
     said: Arc<Mutex<Vec<Value>>>,
     folder: PathBuf,
-    line: u16,
+    line: String,
 }
 
 impl Baresip {
@@ -91,7 +99,7 @@ impl Baresip {
         let said = Arc::new(Mutex::new(Vec::new()));
         let (ear, heard) = (control.try_clone().unwrap(), said.clone());
         std::thread::spawn(move || listen(ear, &heard));
-        Baresip { _process: process, control, said, folder, line: house.sip() }
+        Baresip { _process: process, control, said, folder, line: line(house, setup) }
     }
 
     /// Starts it and waits until the line took its registration.
@@ -111,7 +119,7 @@ impl Baresip {
     }
 
     pub(crate) fn dial(&mut self, number: &str) {
-        let uri = format!("sip:{number}@127.0.0.1:{}", self.line);
+        let uri = format!("sip:{number}@{}", self.line);
         self.tell("dial", &uri);
     }
 
@@ -157,6 +165,12 @@ impl Drop for Baresip {
     }
 }
 
+/// Where the line is for this phone.
+fn line(house: &House, setup: &Setup) -> String {
+    let port = if setup.transport == "tls" { house.port(95) } else { house.sip() };
+    format!("127.0.0.1:{port};transport={}", setup.transport)
+}
+
 fn configure(house: &House, setup: &Setup, folder: &std::path::Path) {
     let tone = folder.join("tone.wav");
     sound::tone_file(&tone, setup.hz, 60);
@@ -173,7 +187,10 @@ fn configure(house: &House, setup: &Setup, folder: &std::path::Path) {
         house.port(slot + 7),
         folder.display(),
     );
-    for module in MODULES {
+    if setup.transport == "tls" {
+        config += &format!("sip_cafile {}\n", house.file("line.pem").display());
+    }
+    for module in MODULES.iter().copied().chain(setup.srtp.then_some("srtp.so")) {
         let kind =
             if ["account.so", "ctrl_tcp.so", "menu.so"].contains(&module) { "module_app" } else { "module" };
         config += &format!("{kind} {module}\n");
@@ -181,11 +198,11 @@ fn configure(house: &House, setup: &Setup, folder: &std::path::Path) {
     fs::write(folder.join("config"), config).unwrap();
     let answer = if setup.auto { "auto" } else { "manual" };
     let every = if setup.registers { 60 } else { 0 };
+    let encrypted = if setup.srtp { ";mediaenc=srtp-mand" } else { "" };
     let account = format!(
-        "<sip:{}@127.0.0.1:{};transport={}>;auth_pass={};answermode={answer};regint={every};audio_codecs=pcma\n",
+        "<sip:{}@{}>;auth_pass={};answermode={answer};regint={every};audio_codecs=pcma{encrypted}\n",
         setup.login,
-        house.sip(),
-        setup.transport,
+        line(house, setup),
         setup.password,
     );
     fs::write(folder.join("accounts"), account).unwrap();

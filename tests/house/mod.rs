@@ -74,6 +74,17 @@ impl Block {
     }
 }
 
+/// Writes `line.pem` and `line.key`: an authority's certificate for itself and for 127.0.0.1.
+fn certify(dir: &Path) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    // Linphone looks for addresses among the names.
+    params.subject_alt_names.push(rcgen::SanType::DnsName("127.0.0.1".try_into().unwrap()));
+    fs::write(dir.join("line.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(dir.join("line.key"), key.serialize_pem()).unwrap();
+}
+
 /// The running line.
 pub(crate) struct House {
     ports: Block,
@@ -96,9 +107,7 @@ impl House {
     /// that vouches for itself. `srtp` is what holds for softphones' sound.
     pub(crate) fn secure(srtp: &str, more: &str) -> House {
         let wires = |ports: &Block, dir: &Path| {
-            let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-            fs::write(dir.join("line.pem"), own.cert.pem()).unwrap();
-            fs::write(dir.join("line.key"), own.signing_key.serialize_pem()).unwrap();
+            certify(dir);
             let (tls, wss, pages) = (ports.base + 95, ports.base + 96, ports.base + 97);
             format!(
                 "tls = [\"127.0.0.1:{tls}\"]\nwss = [\"127.0.0.1:{wss}\"]\ncertificate = [\"line.pem\"]\n\
