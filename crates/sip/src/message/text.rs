@@ -70,7 +70,8 @@ pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Reads `;name=value;flag`, the leading semicolon included; an empty text is no parameters.
+/// Reads `;name=value;flag`, the leading semicolon included; an empty text is no parameters. Control characters within
+/// quotes become spaces.
 pub(crate) fn params(text: &str) -> Result<Params, Bad> {
     let text = trim(text);
     if text.is_empty() {
@@ -86,15 +87,19 @@ pub(crate) fn params(text: &str) -> Result<Params, Bad> {
         if !is_token(name) || !value.is_none_or(is_param_value) || out.len() == PARAMS_MAX {
             return Err(Bad);
         }
-        out.push((name.to_owned(), value.map(str::to_owned)));
+        // A value is written again as it stood, but a quoted string may hold what no line of ours may.
+        out.push((name.to_owned(), value.map(|v| v.replace(char::is_control, " "))));
     }
     Ok(out)
 }
 
-/// A generic parameter's value: a token, a host, or one whole quoted string.
+/// A generic parameter's value: a token, a host, or one whole quoted string. Control characters of two bytes are none.
 fn is_param_value(value: &str) -> bool {
     if value.starts_with('"') {
         return is_quoted(value);
+    }
+    if value.contains(char::is_control) {
+        return false;
     }
     !value.is_empty() && value.bytes().all(|b| b > b' ' && b != 0x7f && !b"\",;<>".contains(&b))
 }
@@ -231,9 +236,10 @@ mod tests {
         assert_eq!(param(&read, "TAG"), Some(Some("98asjd8")));
         assert_eq!(param(&read, "lr"), Some(None));
         assert_eq!(param(&read, "x"), Some(Some("\"a;b\"")));
-        for bad in [";", ";;", ";a=", ";a=\"b", "a", ";a b", ";=b"] {
+        for bad in [";", ";;", ";a=", ";a=\"b", "a", ";a b", ";=b", ";a=\u{85}"] {
             assert_eq!(params(bad), Err(Bad), "{bad}");
         }
+        assert_eq!(params(";a=\"\t\\\u{7}\u{85}\""), params(";a=\" \\  \""));
         assert!(params(&";a".repeat(PARAMS_MAX)).is_ok());
         assert_eq!(params(&";a".repeat(PARAMS_MAX + 1)), Err(Bad));
     }
