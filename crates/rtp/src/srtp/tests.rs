@@ -1,3 +1,5 @@
+//! SRTP as RFC 3711 and RFC 7714 show it: what must come back whole, and replays and forgeries that must not open.
+
 use super::*;
 use proptest::prelude::*;
 
