@@ -81,6 +81,7 @@ fn one(work: &mut Work, bytes: &[u8], n: u64) -> Result<(), Broken> {
             house.stranger(bytes)?;
             house.trunk(bytes)?;
             house.stream(bytes)?;
+            house.websocket(bytes)?;
             if n.is_multiple_of(REST) { house.rest() } else { Ok(()) }
         }
     }

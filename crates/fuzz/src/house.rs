@@ -50,12 +50,7 @@ impl House {
     pub fn stranger(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let before = self.line.live();
         let answers = self.put(Input::Datagram { flow: flow(Transport::Udp, 66, 0), bytes })?;
-        if answers.len() > 1 {
-            return Err(format!("{} answers to one datagram of a stranger", answers.len()));
-        }
-        if answers.first().is_some_and(|a| *a > bytes.len() + ADDED_MAX) {
-            return Err(format!("{} bytes answer {} of a stranger", answers[0], bytes.len()));
-        }
+        modest(&answers, bytes)?;
         let after = self.line.live();
         if (after.sessions, after.transactions) > (before.sessions, before.transactions) {
             return Err("a stranger is remembered".to_owned());
@@ -77,6 +72,15 @@ impl House {
         }
         self.put(Input::FlowClosed(flow))?;
         if self.line.live().streams > 0 { Err("a closed stream stays".to_owned()) } else { Ok(()) }
+    }
+
+    /// A WebSocket of a stranger that brings these bytes in one message and closes.
+    pub fn websocket(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        self.connections += 1;
+        let flow = flow(Transport::Ws, 66, self.connections);
+        modest(&self.put(Input::Stream { flow, bytes })?, bytes)?;
+        self.put(Input::FlowClosed(flow))?;
+        if self.line.live().streams > 0 { Err("a closed WebSocket stays".to_owned()) } else { Ok(()) }
     }
 
     /// Time passes until nothing waits; then nothing may be alive.
@@ -127,6 +131,16 @@ impl House {
             }
         }
         Ok(())
+    }
+}
+
+/// One message of a stranger gets one answer at most, hardly longer.
+fn modest(answers: &[usize], bytes: &[u8]) -> Result<(), Broken> {
+    match answers {
+        [] => Ok(()),
+        [answer] if *answer <= bytes.len() + ADDED_MAX => Ok(()),
+        [answer] => Err(format!("{answer} bytes answer {} of a stranger", bytes.len())),
+        _ => Err(format!("{} answers to one message of a stranger", answers.len())),
     }
 }
 

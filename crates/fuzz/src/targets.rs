@@ -14,12 +14,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub type Target = fn(&[u8]) -> Result<(), Broken>;
 
 /// Every target by name.
-pub const ALL: [(&str, Target); 6] = [
+pub const ALL: [(&str, Target); 7] = [
     ("message", message),
     ("uri", uri),
     ("sdp", sdp),
     ("digest", digest),
     ("stream", stream),
+    ("websocket", websocket),
     ("endpoint", endpoint),
 ];
 
@@ -152,6 +153,15 @@ pub fn stream(bytes: &[u8]) -> Result<(), Broken> {
         frames.into_iter().filter(|f| *f != Ok(Frame::Ping)).collect::<Vec<_>>()
     };
     held(of(frames(7)?) == of(whole), "portions matter")
+}
+
+/// A WebSocket's message, which is one of SIP whatever its frames were, text or not (RFC 7118 section 5): taken from a
+/// stranger, twice in one house, and nothing is owed afterwards.
+pub fn websocket(bytes: &[u8]) -> Result<(), Broken> {
+    let mut house = House::new(1);
+    house.websocket(bytes)?;
+    house.websocket(bytes)?;
+    house.rest()
 }
 
 /// The endpoint takes the bytes from a stranger, as a datagram and in a stream, and owes nothing afterwards.

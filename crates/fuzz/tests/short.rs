@@ -20,7 +20,9 @@ fn mutants_of_every_header_and_method_break_no_promise() {
     for n in 0..20_000 {
         let bytes = grammar.message();
         survives("message", targets::message, &bytes);
-        for outcome in [house.stranger(&bytes), house.trunk(&bytes), house.stream(&bytes)] {
+        for outcome in
+            [house.stranger(&bytes), house.trunk(&bytes), house.stream(&bytes), house.websocket(&bytes)]
+        {
             assert_eq!(outcome, Ok(()), "{:?}", String::from_utf8_lossy(&bytes));
         }
         if n % 2_000 == 1_999 {
@@ -73,6 +75,7 @@ fn torture_messages_cut_and_bitten_break_no_promise() {
                 survives("message", targets::message, &bitten);
             }
             survives("stream", targets::stream, &bytes);
+            survives("websocket", targets::websocket, &bytes);
             survives("endpoint", targets::endpoint, &bytes);
             seen += 1;
         }
@@ -101,5 +104,5 @@ fn seeds_of_the_fuzzers_and_their_broken_copies_break_no_promise() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 10);
+    assert_eq!(seen, 12);
 }
