@@ -43,8 +43,13 @@ pub(crate) fn ask(method: &str, cseq: u32, more: &str, sdp: &str) -> String {
 
 /// A caller's ACK of a 2xx.
 pub(crate) fn ack(cseq: u32) -> String {
+    ack_with(cseq, "")
+}
+
+/// The same, with his answer to an offer in it.
+pub(crate) fn ack_with(cseq: u32, sdp: &str) -> String {
     let head = as_caller("ACK [next_url]", "[peer_tag_param]", cseq, "ACK", "[branch]");
-    send(false, &format!("{head}[routes]\n{}", body("")))
+    send(false, &format!("{head}[routes]\n{}", body(sdp)))
 }
 
 /// A caller's ACK of a refusal, which belongs to the INVITE so many steps before.
@@ -88,6 +93,21 @@ pub(crate) fn answer(status: &str, tag: &str, more: &str, sdp: &str) -> String {
             body(sdp)
         ),
     )
+}
+
+/// Waits for the INVITE as [`called`] does, and keeps what [`answer_later`] needs.
+pub(crate) fn called_for_later() -> String {
+    let kept = ["Via", "From", "To", "CSeq"].iter().zip(1..).map(|(h, n)| says(n, h, "[^ ].*"));
+    called(&kept.collect::<String>())
+}
+
+/// An answer to the INVITE although another request came since.
+pub(crate) fn answer_later(status: &str, tag: &str, more: &str, sdp: &str) -> String {
+    let mut text = answer(status, tag, more, sdp);
+    for (header, n) in ["Via", "From", "To", "CSeq"].iter().zip(1..) {
+        text = text.replace(&format!("[last_{header}:]"), &format!("{header}: [${n}]"));
+    }
+    text
 }
 
 /// Waits for this answer, after 100 if that comes. `checks`: see [`says`].
