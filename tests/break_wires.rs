@@ -68,6 +68,14 @@ fn wire(house: &House, transport: Transport, shown: Option<(PathBuf, PathBuf)>) 
     Wire { transport, line, name: NAME, authority: house.path("ca.pem"), shown, origin: ORIGIN }
 }
 
+/// The verdict of `senim doctor` on this thing.
+fn doctor_says(house: &House, what: &str) -> String {
+    let told = house.senim("doctor --json");
+    let rows: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    let row = rows["findings"].as_array().unwrap().iter().find(|row| row["what"] == what);
+    row.unwrap_or_else(|| panic!("a row {what} in {rows:#}"))["verdict"].as_str().unwrap().to_owned()
+}
+
 /// Both hear each other's tone, after what each has heard so far.
 fn hear_each_other(street: &Street, pairs: [(PhoneId, f32); 2]) {
     for (phone, hz) in pairs {
@@ -95,6 +103,11 @@ fn a_call_comes_by_tls_and_is_answered_by_websocket_and_outlives_its_certificate
     let caller = street.caller_by(trunk, "+77010001122", 1_100.0);
     street.talk(caller, aigul);
     hear_each_other(&street, [(caller, 700.0), (aigul, 1_100.0)]);
+    let (tls, wss) =
+        (format!("listens tls:{}:5061", house.line_ip()), format!("listens wss:{}:5062", house.line_ip()));
+    for what in [tls.as_str(), &wss, "certificates"] {
+        assert_eq!(doctor_says(&house, what), "ok", "{what}");
+    }
 
     authority.issue("line", "renamed.example", (2020, 4000));
     eventually("the new certificate is seen", || line.log().contains("taken over").then_some(()));
@@ -102,6 +115,7 @@ fn a_call_comes_by_tls_and_is_answered_by_websocket_and_outlives_its_certificate
     eventually("a broken key is refused", || {
         line.log().contains("line.key: no private key in it").then_some(())
     });
+    assert_eq!(doctor_says(&house, "certificates"), "fail");
     hear_each_other(&street, [(caller, 700.0), (aigul, 1_100.0)]);
     street.hang_up(caller);
     street.until(aigul, Event::Ended { by_peer: true });

@@ -1,5 +1,6 @@
 //! One OPTIONS to a peer and its answer, from a port of our own: as a phone that knocks.
 
+use super::secure;
 use core::time::Duration;
 use senim_sip::{Message, MessageBuilder, Method, Transport};
 use std::io::{self, Read, Write};
@@ -41,7 +42,16 @@ pub(super) fn millis(d: Duration) -> String {
 pub(super) fn options(transport: Transport, to: SocketAddr, host: &str) -> io::Result<Answer> {
     match transport {
         Transport::Udp => datagram(to, host),
-        Transport::Tcp => stream(to, host),
+        Transport::Tcp => {
+            let (began, stream) = connect(to)?;
+            let here = stream.local_addr()?;
+            talk(stream, request(transport, here, host), began, read)
+        }
+        Transport::Tls => {
+            let (began, stream) = connect(to)?;
+            let here = stream.local_addr()?;
+            talk(secure::client(stream, host)?, request(transport, here, host), began, read)
+        }
         _ => Err(io::Error::new(io::ErrorKind::Unsupported, "not asked over this transport")),
     }
 }
@@ -69,11 +79,45 @@ fn datagram(to: SocketAddr, host: &str) -> io::Result<Answer> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
-fn stream(to: SocketAddr, host: &str) -> io::Result<Answer> {
+/// Asks for a WebSocket as a page of `origin` does (RFC 7118 section 4.1): 101 opens it.
+///
+/// # Errors
+/// The system's, and `TimedOut` when nobody answered.
+pub(super) fn websocket(is_secure: bool, to: SocketAddr, path: &str, origin: &str) -> io::Result<Answer> {
+    let (began, stream) = connect(to)?;
+    // Nobody gains by guessing the key: nothing is said on this WebSocket.
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {to}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: ZG9jdG9yIGtub2Nrcy4uLg==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+    );
+    match is_secure {
+        true => talk(secure::client(stream, &to.ip().to_string())?, request.into_bytes(), began, opened),
+        false => talk(stream, request.into_bytes(), began, opened),
+    }
+}
+
+/// The status of an answer of HTTP.
+fn opened(bytes: &[u8], began: Instant) -> Option<Answer> {
+    let text = core::str::from_utf8(bytes).ok()?;
+    let status = text.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    Some(Answer { status, took: began.elapsed(), date: None })
+}
+
+fn connect(to: SocketAddr) -> io::Result<(Instant, TcpStream)> {
     let began = Instant::now();
-    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(AGAIN))?;
-    stream.write_all(&request(Transport::Tcp, stream.local_addr()?, host))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok((began, stream))
+}
+
+fn talk(
+    mut stream: impl Read + Write,
+    request: Vec<u8>,
+    began: Instant,
+    read: impl Fn(&[u8], Instant) -> Option<Answer>,
+) -> io::Result<Answer> {
+    stream.write_all(&request)?;
     let mut got = Vec::new();
     let mut part = [0; 4_096];
     while began.elapsed() < PATIENCE && got.len() < ANSWER_MAX {

@@ -5,6 +5,7 @@
 mod disk;
 mod house;
 mod knock;
+mod secure;
 mod sound;
 mod system;
 mod wires;
@@ -12,6 +13,7 @@ mod wires;
 use crate::config::Plan;
 use crate::control::Client;
 use crate::desk::{Desk, DeskFault};
+use crate::serve::clock;
 use senim_switch::api::{Board, Command, Reply};
 use serde::Serialize;
 
@@ -65,8 +67,10 @@ pub fn examine(plan: &Plan) -> Vec<Finding> {
     let running = board.is_some();
     findings.extend(wires::listening(plan, running));
     findings.extend(wires::advertised(plan));
+    findings.extend(secure::certificates(plan, clock::wall()));
     let (trunks, skews) = wires::trunks(plan, board);
     findings.extend(trunks);
+    findings.extend(board.map(|board| wires::registrations(plan, board)).into_iter().flatten());
     findings.extend(sound::ports(plan));
     findings.extend(system::limits(plan, running));
     findings.extend(system::clock(plan, &skews));

@@ -1,6 +1,6 @@
 //! Doors and ways: where the line listens, what it says its address is, whether its trunks answer.
 
-use super::knock::{self, options};
+use super::knock::{self, Answer, options};
 use super::{Finding, count};
 use crate::config::{Plan, Target, TrunkPlan};
 use core::time::Duration;
@@ -14,14 +14,36 @@ const SLOW: Duration = Duration::from_millis(200);
 
 /// Every address that is listened on: answers an OPTIONS, or can be had by a line that is to start.
 pub(super) fn listening(plan: &Plan, running: bool) -> Vec<Finding> {
-    let udp = plan.udp.iter().map(|a| (Transport::Udp, *a));
-    let tcp = plan.tcp.iter().map(|a| (Transport::Tcp, *a));
-    udp.chain(tcp).map(|(t, a)| if running { door(t, a) } else { could_listen(t, a) }).collect()
+    let wires = &plan.wires;
+    let doors = [
+        (Transport::Udp, &plan.udp),
+        (Transport::Tcp, &plan.tcp),
+        (Transport::Tls, &wires.tls),
+        (Transport::Ws, &wires.ws),
+        (Transport::Wss, &wires.wss),
+    ];
+    let doors = doors.into_iter().flat_map(|(t, all)| all.iter().map(move |at| (t, *at)));
+    doors.map(|(t, at)| if running { door(plan, t, at) } else { could_listen(t, at) }).collect()
 }
 
-fn door(transport: Transport, at: SocketAddr) -> Finding {
-    let what = format!("listens {}:{at}", transport.param());
-    match options(transport, reached(at), &at.to_string()) {
+/// Knocks: an OPTIONS, or a page that asks for a WebSocket.
+fn knock_at(plan: &Plan, transport: Transport, at: SocketAddr) -> io::Result<Answer> {
+    let rules = &plan.wires.websocket;
+    match (transport, rules.origins.first()) {
+        (Transport::Ws | Transport::Wss, Some(origin)) => {
+            let answer = knock::websocket(transport.is_secure(), reached(at), &rules.path, origin)?;
+            match answer.status {
+                101 => Ok(answer),
+                status => Err(io::Error::other(format!("a page of {origin} is refused with {status}"))),
+            }
+        }
+        _ => options(transport, reached(at), &at.to_string()),
+    }
+}
+
+fn door(plan: &Plan, transport: Transport, at: SocketAddr) -> Finding {
+    let what = format!("listens {}:{at}", transport.word());
+    match knock_at(plan, transport, at) {
         Ok(answer) if answer.took > SLOW => {
             let mend = "the line is busy or short of processor; see `top` and docs/performance.md";
             Finding::warn(what, answer.said(), mend)
@@ -47,7 +69,7 @@ fn reached(at: SocketAddr) -> SocketAddr {
 }
 
 fn could_listen(transport: Transport, at: SocketAddr) -> Finding {
-    let what = format!("listens {}:{at}", transport.param());
+    let what = format!("listens {}:{at}", transport.word());
     let had = match transport {
         Transport::Udp => UdpSocket::bind(at).map(drop),
         _ => TcpListener::bind(at).map(drop),
@@ -131,6 +153,23 @@ pub(super) fn trunks(plan: &Plan, board: Option<&Board>) -> (Vec<Finding>, Vec<S
         findings.push(asked(trunk, target, board, &mut dates));
     }
     (findings, dates)
+}
+
+/// Our registrations at carriers, as the line has them.
+pub(super) fn registrations(plan: &Plan, board: &Board) -> Vec<Finding> {
+    let wanted = plan.trunks.iter().filter(|t| t.table.register).map(|t| t.table.name.as_str());
+    let row = |name: &str| {
+        let what = format!("registration at {name}");
+        match board.registrations.iter().find(|(trunk, _)| trunk == name) {
+            Some((_, true)) => Finding::ok(what, "stands, and is refreshed in time"),
+            _ => Finding::fail(
+                what,
+                "the carrier has not taken it: calls of this carrier do not arrive",
+                "see the log for its status; check username, password and realm of the [[trunk]], and that the carrier answers",
+            ),
+        }
+    };
+    wanted.map(row).collect()
 }
 
 /// A trunk's host name, asked again: the line may have asked long ago.
