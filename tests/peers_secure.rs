@@ -2,8 +2,9 @@
 
 use crate::house::baresip::{Baresip, Setup};
 use crate::house::linphone::Linphone;
-use crate::house::sipp::Sipp;
-use crate::house::sound::{hears, tone_file};
+use crate::house::scenario::{answer, answered, ask_back, asked, called, pause, scenario, sound_at};
+use crate::house::sipp::{Sipp, action};
+use crate::house::sound::{capture, hears, tone_file};
 use crate::house::{House, wait};
 
 fn talks_for(house: &House, ms: u64) {
@@ -58,6 +59,40 @@ fn where_encryption_is_required_plain_sound_is_refused_with_488() {
     });
     assert!(!told.contains("talks with"), "{told}");
     assert_eq!(phone.told("CALL_ESTABLISHED"), 0);
+}
+
+const SEALED: &str = "[[trunk]]\nname = \"sealed\"\nsources = [\"127.0.0.1\"]\nsrtp = \"require\"\n";
+
+/// FEATURES T9: a trunk that must encrypt is refused when it does not, and talks when it does.
+#[test]
+fn a_trunk_that_requires_encryption_is_refused_plain_and_talks_encrypted() {
+    let house = House::secure("prefer", SEALED);
+    house.consultant("aigul");
+    let sound = house.file("consultant.pcap");
+    capture(&sound, "", 700.0, 9);
+    let steps = [
+        called(""),
+        answer("200 OK", "a", "", &sound_at(4)),
+        asked("ACK", ""),
+        action(&format!("play_pcap_audio=\"{}\"", sound.display())),
+        pause(3_000),
+        ask_back("BYE", 1, "a", ""),
+        answered(200, ""),
+    ];
+    let phone = Sipp::phone(&house, "aigul", &scenario(&steps));
+    let gateway = Setup { hz: 1_000.0, auto: false, registers: false, ..Setup::secure("87017654321") };
+    let mut plain = Baresip::start(&house, &Setup { slot: 72, srtp: false, ..gateway });
+    plain.dial("222");
+    wait("the line refuses", || plain.log().contains("SIP/2.0 488 Not Acceptable Here").then_some(()));
+    let gateway = Setup { hz: 1_000.0, auto: false, registers: false, ..Setup::secure("87017654321") };
+    let mut sealed = Baresip::start(&house, &Setup { slot: 82, ..gateway });
+    house.sign_in("aigul");
+    sealed.dial("222");
+    sealed.tells("CALL_CLOSED", 1);
+    assert!(house.command("calls call-2", "").contains("over sealed"));
+    hears("the consultant", &phone.done(), 1_000.0);
+    hears("the trunk", &sealed.heard(), 700.0);
+    assert!(sealed.log().matches("RTP/SAVP ").count() >= 2 && !sealed.log().contains("RTP/AVP "));
 }
 
 /// FEATURES T9: Linphone.

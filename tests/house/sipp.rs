@@ -96,7 +96,7 @@ impl Sipp {
 
     /// A softphone of this consultant, whose password is `secret`: registers, then takes one call as the scenario says.
     pub(crate) fn phone(house: &House, login: &str, scenario: &str) -> Sipp {
-        let (here, port) = ("127.0.0.1", house.port(62));
+        let (here, port) = ("127.0.0.6", house.port(62));
         let register = REGISTER.replace("{LOGIN}", login);
         Sipp::run(house, "register", &register, here, port, &["-s", login]).done();
         Sipp::run(house, "phone", scenario, here, port, &[])
