@@ -1,17 +1,25 @@
-//! RFC 4475 and RFC 5118 at the running line: every torture message over UDP and, byte by byte, over TCP, from the
-//! carrier's address and from a stranger's; what `torture/manifest.toml` names is what comes back. The next call talks.
+//! RFC 4475 and RFC 5118 at the running line: every torture message over UDP, by WebSocket and, byte by byte, over TCP,
+//! from the carrier's address and from a stranger's; what `torture/manifest.toml` names is what comes back. The next
+//! call talks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests
 
 mod broken_house;
 mod torture;
 
 use broken_house::{House, PATIENCE, Street, status};
+use core::cell::RefCell;
 use senim_phone::Event;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::client::{IntoClientRequest, client};
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 use torture::{After, Answer, Torture, Treatment, Zone};
+
+/// Where WebSockets are spoken, and the page that may open them.
+const WS_PORT: u16 = 5063;
+const ORIGIN: &str = "https://desk.example";
 
 /// What tells answers to this message from all others: its Call-ID, or its branch.
 fn mark(torture: &Torture) -> String {
@@ -139,10 +147,10 @@ fn check(torture: &Torture, zone: Zone, said: &[String], due: &[u16]) {
     }
 }
 
-fn connect(house: &House, zone: Zone) -> TcpStream {
+fn connect(house: &House, zone: Zone, port: u16) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::new(ip_of(house, zone), 0).into()).unwrap();
-    socket.connect(&house.sip().into()).unwrap();
+    socket.connect(&SocketAddr::new(house.line_ip(), port).into()).unwrap();
     let stream = TcpStream::from(socket);
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
@@ -178,7 +186,7 @@ fn over_tcp(house: &House, all: &[Torture], zone: Zone) {
     let mut waiting = Vec::new();
     for (n, torture) in all.iter().enumerate() {
         let treatment = torture.in_stream(zone);
-        let mut stream = connect(house, zone);
+        let mut stream = connect(house, zone, 5060);
         for byte in torture.bytes.chunks(1) {
             if stream.write_all(byte).is_err() {
                 break;
@@ -218,6 +226,45 @@ fn over_tcp(house: &House, all: &[Torture], zone: Zone) {
     }
 }
 
+fn browse(house: &House, zone: Zone) -> WebSocket<TcpStream> {
+    let address = SocketAddr::new(house.line_ip(), WS_PORT);
+    let mut request = format!("ws://{address}/").into_client_request().unwrap();
+    request.headers_mut().insert("Origin", ORIGIN.parse().unwrap());
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "sip".parse().unwrap());
+    let stream = connect(house, zone, WS_PORT);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (socket, _) = client(request, stream).expect("the line opens the WebSocket");
+    socket.get_ref().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    socket
+}
+
+/// The next message of a WebSocket, if one came.
+fn heard(socket: &mut WebSocket<TcpStream>) -> Option<String> {
+    match socket.read() {
+        Ok(message) if message.is_text() || message.is_binary() => {
+            Some(String::from_utf8_lossy(&message.into_data()).into_owned())
+        }
+        Ok(_) => None,
+        Err(Error::Io(e)) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+        Err(e) => panic!("the WebSocket stays: {e}"),
+    }
+}
+
+/// A message of a WebSocket is one of SIP, so it is treated as a datagram.
+fn over_ws(house: &House, all: &[Torture], zone: Zone) {
+    for (n, torture) in all.iter().enumerate() {
+        let socket = RefCell::new(browse(house, zone));
+        let say = |bytes: &[u8]| socket.borrow_mut().send(Message::binary(bytes.to_vec())).unwrap();
+        let (question, call) = probe(house, n, "WS");
+        say(&torture.bytes);
+        say(question.as_bytes());
+        let due = due(torture, torture.alone(zone));
+        let next = || heard(&mut socket.borrow_mut());
+        let said = answers(next, |text| say(text.as_bytes()), house, &mark(torture), &call, due.len());
+        check(torture, zone, &said, &due);
+    }
+}
+
 /// FEATURES E5, S8.
 #[test]
 fn every_torture_message_is_treated_as_its_rfc_names_and_calls_go_on() {
@@ -249,6 +296,20 @@ fn the_carrier_is_treated_the_same_byte_by_byte() {
     let mut line = house.start();
     let all = torture::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/torture"));
     over_tcp(&house, &all, Zone::Trunk);
+    assert!(line.runs());
+    assert!(!line.log().contains("panicked"), "{}", line.log());
+}
+
+/// FEATURES T9. The same by WebSocket, at a line of its own.
+#[test]
+fn a_websocket_is_treated_as_a_datagram() {
+    let house = House::new();
+    let ws = format!("ws = [\"{}:{WS_PORT}\"]\nws_origins = [\"{ORIGIN}\"]\n[media]\n", house.line_ip());
+    house.rewrite("[media]\n", &ws);
+    let mut line = house.start();
+    let all = torture::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/torture"));
+    over_ws(&house, &all, Zone::Stranger);
+    over_ws(&house, &all, Zone::Trunk);
     assert!(line.runs());
     assert!(!line.log().contains("panicked"), "{}", line.log());
 }
