@@ -1,5 +1,6 @@
-//! Black-box tests with peers that others wrote: SIPp as the trunk and as the other centre, baresip and Linphone as
-//! softphones. Each test starts its own line on loopback and asks what the peers really heard.
+//! Black-box tests with peers that others wrote: SIPp as the trunk, the other centre and whoever does what is seldom
+//! done; baresip, Linphone and JsSIP in Chromium as softphones; Kamailio as a proxy and as a carrier's registrar. Each
+//! test starts its own line on loopback and asks what the peers really heard.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod house;

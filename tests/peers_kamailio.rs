@@ -6,16 +6,9 @@ use crate::house::kamailio::{Kamailio, LINE, REGISTERS};
 use crate::house::scenario::{
     ack, answer, answered, ask, ask_back, asked, called, invite, pause, scenario, sound_at,
 };
-use crate::house::sipp::{Seen, Sipp, action};
-use crate::house::sound::{capture, hears};
+use crate::house::sipp::{Seen, Sipp, plays};
+use crate::house::sound::hears;
 use crate::house::{CARRIER, House, wait};
-
-/// A step that sounds a tone from wherever the newest SDP says.
-fn plays(house: &House, hz: f32, seconds: u32) -> String {
-    let file = house.file(&format!("{hz}.pcap"));
-    capture(&file, "", hz, seconds);
-    action(&format!("play_pcap_audio=\"{}\"", file.display()))
-}
 
 /// SIPp calls this number by way of Kamailio, talks, and does in the end as `last` says.
 fn caller_behind(house: &House, number: &str, last: &[String]) -> Sipp {

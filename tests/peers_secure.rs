@@ -3,8 +3,8 @@
 use crate::house::baresip::{Baresip, Setup};
 use crate::house::linphone::Linphone;
 use crate::house::scenario::{answer, answered, ask_back, asked, called, pause, scenario, sound_at};
-use crate::house::sipp::{Sipp, action};
-use crate::house::sound::{capture, hears, tone_file};
+use crate::house::sipp::{Sipp, plays};
+use crate::house::sound::{hears, tone_file};
 use crate::house::{House, wait};
 
 fn talks_for(house: &House, ms: u64) {
@@ -68,13 +68,11 @@ const SEALED: &str = "[[trunk]]\nname = \"sealed\"\nsources = [\"127.0.0.1\"]\ns
 fn a_trunk_that_requires_encryption_is_refused_plain_and_talks_encrypted() {
     let house = House::secure("prefer", SEALED);
     house.consultant("aigul");
-    let sound = house.file("consultant.pcap");
-    capture(&sound, "", 700.0, 9);
     let steps = [
         called(""),
         answer("200 OK", "a", "", &sound_at(4)),
         asked("ACK", ""),
-        action(&format!("play_pcap_audio=\"{}\"", sound.display())),
+        plays(&house, 700.0, 9),
         pause(3_000),
         ask_back("BYE", 1, "a", ""),
         answered(200, ""),

@@ -6,21 +6,14 @@ use crate::house::scenario::{
     ack, ack_refusal, ack_with, answer, answer_later, answered, ask, ask_back, asked, called,
     called_for_later, invite, pause, says, scenario, sound_at, uses,
 };
-use crate::house::sipp::{Seen, Sipp, action, shorts};
-use crate::house::sound::{Ear, capture, hears, tenths_with};
+use crate::house::sipp::{Seen, Sipp, plays, shorts};
+use crate::house::sound::{Ear, hears, tenths_with};
 use crate::house::{CARRIER, House, wait};
 
 /// 7 and a login rings that consultant.
 const COLLEAGUES: &str = "[[number]]\ndial = \"7*\"\nconsultant = \"*\"\n";
 /// The first ear's place, from SIPp's media port.
 const BESIDE: u16 = 4;
-
-/// A step that sounds a tone from wherever the newest SDP says.
-fn plays(house: &House, hz: f32, seconds: u32) -> String {
-    let file = house.file(&format!("{hz}.pcap"));
-    capture(&file, "", hz, seconds);
-    action(&format!("play_pcap_audio=\"{}\"", file.display()))
-}
 
 fn waits_for_bye() -> String {
     asked("BYE", "") + &answer("200 OK", "", "", "")

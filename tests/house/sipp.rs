@@ -159,6 +159,13 @@ impl Sipp {
     }
 }
 
+/// A step that sounds a tone from wherever the newest SDP says.
+pub(crate) fn plays(house: &House, hz: f32, seconds: u32) -> String {
+    let file = house.file(&format!("{hz}.pcap"));
+    capture(&file, "", hz, seconds);
+    action(&format!("play_pcap_audio=\"{}\"", file.display()))
+}
+
 pub(crate) fn action(what: &str) -> String {
     format!("<nop><action><exec {what}/></action></nop>")
 }

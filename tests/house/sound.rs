@@ -130,7 +130,8 @@ pub(crate) struct Ear {
 
 impl Ear {
     pub(crate) fn at(address: &str, port: u16) -> Ear {
-        let socket = UdpSocket::bind((address, port)).unwrap();
+        // A child that another test begins just now may hold the ear before this one for a moment more.
+        let socket = super::wait("the ear's port is free", || UdpSocket::bind((address, port)).ok());
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let mut ear = Ear { heard: Arc::default(), over: Arc::default(), thread: None };
         let (heard, over) = (ear.heard.clone(), ear.over.clone());
