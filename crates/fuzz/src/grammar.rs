@@ -232,11 +232,9 @@ impl Grammar {
         }
         for (at, line) in lines.iter().enumerate() {
             raw.extend_from_slice(line);
-            raw.extend_from_slice(if broken_end == Some(at) {
-                *self.pick(&[&b"\n"[..], b"\r", b"\r\r\n", b""])
-            } else {
-                b"\r\n"
-            });
+            let broken: [&[u8]; 4] = [b"\n", b"\r", b"\r\r\n", b""];
+            let end: &[u8] = if broken_end == Some(at) { self.pick(&broken) } else { b"\r\n" };
+            raw.extend_from_slice(end);
         }
         raw.extend_from_slice(b"\r\n");
         raw.extend(body);

@@ -1,7 +1,7 @@
 //! Requests that no datagram should carry (RFC 3261 section 18.1.1).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[allow(dead_code, unused_imports)]
+#[allow(unused_imports)]
 mod pair;
 
 use core::time::Duration;

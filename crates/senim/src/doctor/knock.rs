@@ -45,12 +45,12 @@ pub(super) fn options(transport: Transport, to: SocketAddr, host: &str) -> io::R
         Transport::Tcp => {
             let (began, stream) = connect(to)?;
             let here = stream.local_addr()?;
-            talk(stream, request(transport, here, host), began, read)
+            talk(stream, &request(transport, here, host), began, read)
         }
         Transport::Tls => {
             let (began, stream) = connect(to)?;
             let here = stream.local_addr()?;
-            talk(secure::client(stream, host)?, request(transport, here, host), began, read)
+            talk(secure::client(stream, host)?, &request(transport, here, host), began, read)
         }
         _ => Err(io::Error::new(io::ErrorKind::Unsupported, "not asked over this transport")),
     }
@@ -91,8 +91,8 @@ pub(super) fn websocket(is_secure: bool, to: SocketAddr, path: &str, origin: &st
          Sec-WebSocket-Key: ZG9jdG9yIGtub2Nrcy4uLg==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
     );
     match is_secure {
-        true => talk(secure::client(stream, &to.ip().to_string())?, request.into_bytes(), began, opened),
-        false => talk(stream, request.into_bytes(), began, opened),
+        true => talk(secure::client(stream, &to.ip().to_string())?, request.as_bytes(), began, opened),
+        false => talk(stream, request.as_bytes(), began, opened),
     }
 }
 
@@ -113,11 +113,11 @@ fn connect(to: SocketAddr) -> io::Result<(Instant, TcpStream)> {
 
 fn talk(
     mut stream: impl Read + Write,
-    request: Vec<u8>,
+    request: &[u8],
     began: Instant,
     read: impl Fn(&[u8], Instant) -> Option<Answer>,
 ) -> io::Result<Answer> {
-    stream.write_all(&request)?;
+    stream.write_all(request)?;
     let mut got = Vec::new();
     let mut part = [0; 4_096];
     while began.elapsed() < PATIENCE && got.len() < ANSWER_MAX {

@@ -29,7 +29,7 @@ pub(super) struct Finder {
 impl Finder {
     /// Must be made within the network's runtime.
     pub(super) fn new(plan: &Plan, local: &[(Transport, SocketAddr)], tls: Option<Arc<Tls>>) -> Finder {
-        let named = plan.trunks.iter().any(|t| has_name(t));
+        let named = plan.trunks.iter().any(has_name);
         let resolver = named.then(|| Resolver::new(&plan.wires.nameservers));
         Finder { resolver, local: local.to_vec(), tls }
     }
