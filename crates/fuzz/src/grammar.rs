@@ -233,8 +233,11 @@ impl Grammar {
         for (at, line) in lines.iter().enumerate() {
             raw.extend_from_slice(line);
             let broken: [&[u8]; 4] = [b"\n", b"\r", b"\r\r\n", b""];
-            let end: &[u8] = if broken_end == Some(at) { self.pick(&broken) } else { b"\r\n" };
-            raw.extend_from_slice(end);
+            if broken_end == Some(at) {
+                raw.extend_from_slice(self.pick::<&[u8]>(&broken));
+            } else {
+                raw.extend_from_slice(b"\r\n");
+            }
         }
         raw.extend_from_slice(b"\r\n");
         raw.extend(body);
