@@ -2,7 +2,7 @@
 
 use crate::house::baresip::{Baresip, Setup};
 use crate::house::sound::hears;
-use crate::house::{House, wait};
+use crate::house::{House, until, wait};
 use senim_audio::listen::contains_tone;
 
 /// A wrong password and an unknown name look the same from outside.
@@ -61,9 +61,8 @@ fn an_appeal_is_keyed_in_talk_and_a_caller_on_hold_hears_music() {
     let mut caller = Baresip::start(&house, &Setup::caller());
     caller.dial("222");
     house.see("they talked for 2 s", |b| b["talking"][0]["talked_ms"].as_u64().is_some_and(|ms| ms > 2_000));
-    phone.keys("*20");
-    let board = house.see("the talk has an appeal", |b| b["talking"][0]["appeal"].is_string());
-    let appeal = board["talking"][0]["appeal"].as_str().unwrap().to_owned();
+    let appeal = || house.board()["talking"][0]["appeal"].as_str().map(str::to_owned);
+    let appeal = until("the talk has an appeal", || phone.keys("*20"), appeal);
     phone.tell("hold", "");
     let talked = |b: &serde_json::Value| b["talking"][0]["talked_ms"].as_u64().unwrap_or(0);
     let held = talked(&house.see("the caller is on hold", |b| b["talking"][0]["on_hold"] == true));

@@ -8,7 +8,7 @@ use crate::house::scenario::{
 };
 use crate::house::sipp::{Seen, Sipp, plays};
 use crate::house::sound::hears;
-use crate::house::{CARRIER, House, wait};
+use crate::house::{CARRIER, House, until, wait};
 
 /// SIPp calls this number by way of Kamailio, talks, and does in the end as `last` says.
 fn caller_behind(house: &House, number: &str, last: &[String]) -> Sipp {
@@ -52,7 +52,8 @@ fn calls_in_and_out_stay_on_their_way_through_a_proxy() {
     let mut caller = caller_behind(&house, "222", &waits_for_bye());
     house.see("they talked for 3 s", |b| b["talking"][0]["talked_ms"].as_u64().is_some_and(|ms| ms > 3_000));
     // The consultant sends the caller on to the centre, by a call out.
-    phone.keys("*14");
+    let forwarded = || house.command("calls call-1", "").contains("being sent on").then_some(());
+    until("the caller is sent on", || phone.keys("*14"), forwarded);
     let (at_centre, at_caller) = (behind.seen(), caller.seen());
     assert_eq!(kamailio.told("LOST"), 0);
     assert_eq!(vias(&at_centre, "INVITE"), ["127.0.0.3", "127.0.0.1"]);

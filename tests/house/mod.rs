@@ -34,6 +34,19 @@ pub(crate) fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Does it, as a person would, again every three seconds until it is seen to have worked: on a busy machine a softphone
+/// loses keys that come so fast.
+pub(crate) fn until<T>(what: &str, mut act: impl FnMut(), mut look: impl FnMut() -> Option<T>) -> T {
+    let mut next = Instant::now();
+    wait(what, || {
+        if Instant::now() >= next {
+            act();
+            next = Instant::now() + Duration::from_secs(3);
+        }
+        look()
+    })
+}
+
 /// A child that does not outlive its test.
 pub(crate) struct Kept(pub(crate) Child);
 
