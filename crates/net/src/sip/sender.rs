@@ -1,7 +1,7 @@
 //! Sending by flow, from any thread: what cannot go at once waits in a queue with a ceiling.
 
 use super::table::{Put, Table};
-use super::udp::Port;
+use super::udp::{Port, Sent};
 use super::{Arrival, Limits, Listener, Tls, WebSocketRules, tcp};
 use senim_sip::{Flow, Transport};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -102,12 +102,12 @@ impl Sender {
         let port =
             ports.iter().find(|port| port.local == flow.local).or_else(|| ports.iter().find(same_family));
         let Some(port) = port else { return self.fail(flow) };
-        match port.queue.try_send((flow.remote, bytes)) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => {
+        match port.send(flow.remote, bytes) {
+            Sent::Taken => {}
+            Sent::Dropped => {
                 self.0.counts.datagrams_dropped.fetch_add(1, Ordering::Relaxed);
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => self.fail(flow),
+            Sent::Failed => self.fail(flow),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Datagrams: one task a socket reads, one writes.
+//! Datagrams: one task a socket reads, and whoever sends does it himself; what the kernel does not take at once, a second
+//! task writes.
 
 use super::{Arrival, Limits, Listener};
 use core::time::Duration;
@@ -6,9 +7,10 @@ use senim_sip::{Flow, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::AbortHandle;
 
 /// Largest datagram there is, in bytes.
@@ -20,10 +22,51 @@ const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 /// Rest after an error that is not one datagram's own, so that a broken socket does not eat a core.
 const ERROR_REST: Duration = Duration::from_millis(10);
 
-/// Where datagrams of one socket are put for sending.
+/// Most datagrams read before they are handed on: one waking of the switch serves a whole burst.
+const BURST_MAX: usize = 32;
+
+/// Where datagrams of one socket are sent from.
 pub(super) struct Port {
     pub(super) local: SocketAddr,
-    pub(super) queue: mpsc::Sender<(SocketAddr, Vec<u8>)>,
+    /// Its tasks own it: when they end, its address is free.
+    socket: Weak<UdpSocket>,
+    queue: mpsc::Sender<(SocketAddr, Vec<u8>)>,
+    /// Datagrams in the queue or in the writer's hand: none is overtaken by a later one.
+    behind: Arc<AtomicUsize>,
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sent {
+    /// It is gone, or waits for its turn.
+    Taken,
+    /// The queue was full.
+    Dropped,
+    /// The network refused it, or the socket is closed.
+    Failed,
+}
+
+impl Port {
+    /// Sends from the caller's own thread, and never blocks it: what the kernel has no room for waits in the queue.
+    pub(super) fn send(&self, remote: SocketAddr, bytes: Vec<u8>) -> Sent {
+        if self.behind.load(Ordering::Acquire) == 0
+            && let Some(socket) = self.socket.upgrade()
+        {
+            match socket.try_send_to(&bytes, remote) {
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {}
+                Err(fault) if !is_of_one_peer(&fault) => return Sent::Failed,
+                _ => return Sent::Taken,
+            }
+        }
+        self.behind.fetch_add(1, Ordering::AcqRel);
+        let refused = match self.queue.try_send((remote, bytes)) {
+            Ok(()) => return Sent::Taken,
+            Err(TrySendError::Full(_)) => Sent::Dropped,
+            Err(TrySendError::Closed(_)) => Sent::Failed,
+        };
+        self.behind.fetch_sub(1, Ordering::AcqRel);
+        refused
+    }
 }
 
 /// A bound socket and its real address.
@@ -53,18 +96,25 @@ pub(super) fn run(
     let socket = Arc::new(socket);
     let (queue, waiting) = mpsc::channel(limits.datagram_queue.max(1));
     tasks.push(tokio::spawn(read(socket.clone(), local, on.clone())).abort_handle());
-    tasks.push(tokio::spawn(write(socket, local, waiting, on.clone())).abort_handle());
-    Port { local, queue }
+    let (kept, behind) = (Arc::downgrade(&socket), Arc::new(AtomicUsize::new(0)));
+    let writer = write(socket, local, waiting, behind.clone(), on.clone());
+    tasks.push(tokio::spawn(writer).abort_handle());
+    Port { local, socket: kept, queue, behind }
 }
 
 async fn read(socket: Arc<UdpSocket>, local: SocketAddr, on: Listener) {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+    let mut burst = Vec::with_capacity(BURST_MAX);
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((len, remote)) => {
-                let flow = Flow { transport: Transport::Udp, local, remote, connection: 0 };
-                let bytes = buffer.get(..len).unwrap_or_default().to_vec();
-                on(Arrival::Datagram { flow, bytes });
+                burst.push(datagram(local, remote, &buffer, len));
+                while burst.len() < BURST_MAX
+                    && let Ok((len, remote)) = socket.try_recv_from(&mut buffer)
+                {
+                    burst.push(datagram(local, remote, &buffer, len));
+                }
+                burst.drain(..).for_each(&*on);
             }
             // An ICMP error of some earlier datagram: says nothing of this socket.
             Err(fault) if is_of_one_peer(&fault) => {}
@@ -73,10 +123,16 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, on: Listener) {
     }
 }
 
+fn datagram(local: SocketAddr, remote: SocketAddr, buffer: &[u8], len: usize) -> Arrival {
+    let flow = Flow { transport: Transport::Udp, local, remote, connection: 0 };
+    Arrival::Datagram { flow, bytes: buffer.get(..len).unwrap_or_default().to_vec() }
+}
+
 async fn write(
     socket: Arc<UdpSocket>,
     local: SocketAddr,
     mut waiting: mpsc::Receiver<(SocketAddr, Vec<u8>)>,
+    behind: Arc<AtomicUsize>,
     on: Listener,
 ) {
     while let Some((remote, bytes)) = waiting.recv().await {
@@ -85,6 +141,7 @@ async fn write(
         {
             on(Arrival::Failed(Flow { transport: Transport::Udp, local, remote, connection: 0 }));
         }
+        behind.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
