@@ -35,7 +35,7 @@ impl Who {
 }
 
 /// What the wire does to datagrams: each once in so many, 0 for never.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Faults {
     pub lose: u32,
     pub repeat: u32,
@@ -77,6 +77,9 @@ pub struct Pair {
     pub wire_log: Vec<String>,
     /// Whole messages as sent, in order.
     pub messages: Vec<String>,
+    /// Keeps neither first lines nor messages: a run may be as long as it likes.
+    pub quiet: bool,
+    carried: usize,
     wire: BTreeMap<(Instant, u64), (Who, Packet)>,
     sent: u64,
     entropy: Entropy,
@@ -150,6 +153,8 @@ impl Pair {
             delay_at: Vec::new(),
             wire_log: Vec::new(),
             messages: Vec::new(),
+            quiet: false,
+            carried: 0,
             wire: BTreeMap::new(),
             sent: 0,
             entropy,
@@ -262,8 +267,11 @@ impl Pair {
 
     fn carry_as_is(&mut self, from: Who, flow: Flow, bytes: &[u8]) {
         let first = String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
-        self.wire_log.push(format!("{} {first}", if from == Line { '>' } else { '<' }));
-        self.messages.push(String::from_utf8_lossy(bytes).into_owned());
+        self.carried += 1;
+        if !self.quiet {
+            self.wire_log.push(format!("{} {first}", if from == Line { '>' } else { '<' }));
+            self.messages.push(String::from_utf8_lossy(bytes).into_owned());
+        }
         let to = from.other();
         if flow.remote != to.address() {
             return;
@@ -276,7 +284,7 @@ impl Pair {
         {
             return;
         }
-        let number = self.messages.len() - 1;
+        let number = self.carried - 1;
         let back =
             Flow { transport: flow.transport, local: to.address(), remote: from.address(), connection: 0 };
         for (_, later) in self.repeat_at.clone().into_iter().filter(|(n, _)| *n == number) {
