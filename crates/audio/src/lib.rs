@@ -16,6 +16,7 @@ pub mod goertzel;
 pub mod listen;
 pub mod loudness;
 pub mod music;
+mod plain;
 pub mod resample;
 pub mod tone;
 
