@@ -2,6 +2,8 @@
 //!
 //! Figures of a shared machine differ by a quarter from run to run: ratios within one table are what counts.
 
+mod sip;
+
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write as _};
@@ -45,7 +47,10 @@ struct Options {
 
 /// Runs all and prints the table.
 pub(crate) fn verb(root: &Path, args: &[&str]) -> ExitCode {
-    let done = options(args).and_then(|options| bench(root, &options));
+    let done = match args {
+        ["sip", rest @ ..] => options(rest).and_then(|options| sip::bench(root, &options)),
+        _ => options(args).and_then(|options| bench(root, &options)),
+    };
     match done {
         Ok(table) => {
             let _closed = io::stdout().write_all(table.as_bytes());

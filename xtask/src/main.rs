@@ -1,4 +1,4 @@
-//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `fuzz`, `bench`, `prompts`.
+//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `soak`, `fuzz`, `bench`, `prompts`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -20,6 +20,9 @@ cargo xtask VERB
   schedules [--messages N] [--faults N]
                   every schedule of 8 messages and 3 faults between two SIP endpoints: both agree,
                   nothing is left (about two minutes)
+  soak [--calls N] [--seed S] [--whole N]
+                  a million virtual calls over bad wires between two SIP endpoints and, --whole of
+                  them, through the switch: nothing left alive, memory flat
   fuzz [--messages N] [--seed S] [--target T]
                   a million mutated messages at the endpoint, or so many at one target
                   (message, uri, sdp, digest, stream): every promise held, or which broke
@@ -27,6 +30,9 @@ cargo xtask VERB
                   the line's figures beside the bare machine's and the goals; --hold seeks
                   how much one core holds (about ten minutes); --built takes the release
                   build that is there
+  bench sip [--seconds S] [--built]
+                  signalling alone: instructions, time and memory an operation, calls and
+                  registrations a second on one core, kamailio beside (about four minutes)
   prompts [--only NAME] [--check]
                   speak the texts of ivr-scripts/prompts that have no sound yet or changed;
                   --check only proves that none is missing or stale
@@ -48,6 +54,9 @@ fn main() -> ExitCode {
             &["run", "--release", "--quiet", "-p", "senim-sip", "--example", "schedules", "--"],
             rest,
         ),
+        ["soak", rest @ ..] => {
+            cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--example", "soak", "--"], rest)
+        }
         ["fuzz", rest @ ..] => {
             let words = ["run", "--release", "--quiet", "-p", "senim-fuzz", "--example", "mutants", "--"];
             cargo(&root, &words, rest)

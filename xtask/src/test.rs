@@ -98,6 +98,15 @@ fn missing<'a>(programs: &[(&'a str, &'a str)], there: impl Fn(&str) -> bool) ->
     programs.iter().filter(|(program, _)| !there(program)).map(|(_, package)| *package).collect()
 }
 
+/// Whether a program is there, brought by its Debian package if need be.
+pub(crate) fn brought(program: &str, package: &str) -> bool {
+    on_path(program)
+        || (on_path("apt-get")
+            && apt(&["update"])
+            && apt(&["install", "--yes", "--no-install-recommends", package])
+            && on_path(program))
+}
+
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Where servers are, and not everybody's path leads.
