@@ -54,7 +54,7 @@ impl Port {
         {
             match socket.try_send_to(&bytes, remote) {
                 Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {}
-                Err(fault) if !is_of_one_peer(&fault) => return Sent::Failed,
+                Err(fault) if !is_passing(&fault) => return Sent::Failed,
                 _ => return Sent::Taken,
             }
         }
@@ -137,12 +137,19 @@ async fn write(
 ) {
     while let Some((remote, bytes)) = waiting.recv().await {
         if let Err(fault) = socket.send_to(&bytes, remote).await
-            && !is_of_one_peer(&fault)
+            && !is_passing(&fault)
         {
             on(Arrival::Failed(Flow { transport: Transport::Udp, local, remote, connection: 0 }));
         }
         behind.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// Says nothing of the way that a datagram was to go: news of an earlier one, or that the kernel had no memory for this
+/// one at the moment. SIP's own timers repeat what was lost; a phone is not lost with it.
+fn is_passing(fault: &io::Error) -> bool {
+    let no_room = fault.kind() == io::ErrorKind::OutOfMemory || fault.raw_os_error() == Some(libc::ENOBUFS);
+    no_room || is_of_one_peer(fault)
 }
 
 /// Late news of an earlier datagram, reported on whatever call comes next; it cannot be tied to this one.
@@ -151,4 +158,19 @@ fn is_of_one_peer(fault: &io::Error) -> bool {
         fault.kind(),
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_kernel_loses_a_datagram_and_no_phone() {
+        for passing in [libc::ENOBUFS, libc::ENOMEM, libc::ECONNREFUSED, libc::EINTR] {
+            assert!(is_passing(&io::Error::from_raw_os_error(passing)), "{passing}");
+        }
+        for lasting in [libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EACCES, libc::EMSGSIZE] {
+            assert!(!is_passing(&io::Error::from_raw_os_error(lasting)), "{lasting}");
+        }
+    }
 }
