@@ -384,7 +384,10 @@ mod tests {
     /// FEATURES L2: every prompt exists in kk and ru, and none is spoken from an older text.
     #[test]
     fn every_shipped_text_has_its_sound_in_both_languages() {
-        assert_eq!(prove(&shipped()), Ok("prompts: 209 sounds, all there".to_owned()));
+        let texts = texts(&shipped()).expect("texts");
+        let all = prompts(&texts).len();
+        assert!(all > 200, "{all} sounds of two languages");
+        assert_eq!(prove(&shipped()), Ok(format!("prompts: {all} sounds, all there")));
     }
 
     #[test]

@@ -25,14 +25,15 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let count: u32 = args.get(1).and_then(|n| n.parse().ok()).unwrap_or(1_000);
     let hold = args.iter().any(|arg| arg == "--hold");
-    let kept: Box<dyn core::any::Any> = match args.first().map(String::as_str) {
-        Some("parse-invite") => Box::new(parse(&invite(), count)),
-        Some("parse-200") => Box::new(parse(&ok(), count)),
-        Some("print-200") => Box::new(print(count)),
-        Some("call") => Box::new(calls(count, hold)),
-        Some("register") => Box::new(registrations(count, hold)),
+    let mut kept: Vec<Box<dyn core::any::Any>> = Vec::new();
+    match args.first().map(String::as_str) {
+        Some("parse-invite") => parse(&invite(), count),
+        Some("parse-200") => parse(&ok(), count),
+        Some("print-200") => print(count),
+        Some("call") => kept.push(Box::new(calls(count, hold))),
+        Some("register") => kept.push(Box::new(registrations(count, hold))),
         _ => panic!("operations parse-invite|parse-200|print-200|call|register COUNT [--hold]"),
-    };
+    }
     if hold {
         println!("ready");
         std::io::stdout().flush().unwrap();
