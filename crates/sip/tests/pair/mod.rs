@@ -337,6 +337,10 @@ impl Pair {
 
     fn close(&mut self) {
         let Some(connection) = self.connection.take() else { return };
+        // What is under way on a connection that breaks never arrives: nothing comes after its end.
+        self.wire.retain(|_, (_, packet)| {
+            !matches!(packet, Packet::Bytes(flow, _) if flow.transport != Transport::Udp && flow.connection == connection)
+        });
         for who in [Line, Phone] {
             let flow = Flow { connection, ..self.flow(who) };
             self.post(self.now, who, Packet::Closed(flow));
