@@ -1,34 +1,18 @@
 //! Stories of trunks: a call that goes out finds another way within one ring, a dead trunk is avoided and comes back.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod stage;
+
 use core::time::Duration;
-use senim_audio::listen::contains_tone;
 use senim_phone::{Event, Voice};
 use senim_sim::{LineConfig, PhoneId, Wire, World};
-use senim_switch::Live;
 use senim_switch::facts::{Fact, ForwardResult, TryOutcome};
+use stage::{CALLER_HZ, heard, nothing_left, secs, wait_for};
 
-const CALLER_HZ: f32 = 1_000.0;
 const CENTRE_HZ: f32 = 700.0;
-
-fn secs(s: u64) -> Duration {
-    Duration::from_secs(s)
-}
 
 fn world(probe_every: Option<Duration>) -> World {
     World::new(1, LineConfig { backup: true, probe_every, ..LineConfig::story() }, Wire::GOOD)
-}
-
-fn wait_for(world: &mut World, phone: PhoneId, event: Event) {
-    let found = world.run_until(secs(60), |w| {
-        while let Some(news) = w.told() {
-            if news == (phone, event) {
-                return true;
-            }
-        }
-        false
-    });
-    assert!(found, "{phone:?} never told {event:?}; facts {:#?}", world.facts);
 }
 
 /// A caller who chose Russian and the services of the Unified Contact Centre.
@@ -64,18 +48,14 @@ fn talks(world: &mut World, caller: PhoneId, centre: PhoneId) {
         p.answer(now);
     });
     world.run(secs(3));
-    let heard = |w: &World, phone, hz| contains_tone(w.look(phone).heard().last(secs(1)), hz);
-    assert!(heard(world, centre, CALLER_HZ), "the centre hears the caller");
-    assert!(heard(world, caller, CENTRE_HZ), "the caller hears the centre");
+    assert!(heard(world, centre, 1_000, CALLER_HZ), "the centre hears the caller");
+    assert!(heard(world, caller, 1_000, CENTRE_HZ), "the caller hears the centre");
 }
 
-fn nothing_left(world: &mut World, caller: PhoneId) {
+fn all_hung_up(world: &mut World, caller: PhoneId) {
     world.with_phone(caller, |p, now| p.hang_up(now));
-    world.run(secs(60));
-    assert_eq!(world.live(), Live::default());
-    assert_eq!(world.media_sessions(), 0);
+    nothing_left(world);
     assert!(calls_on(world).iter().all(|(_, calls)| *calls == 0), "{:?}", calls_on(world));
-    senim_sim::check_facts(&world.facts).unwrap();
 }
 
 #[test]
@@ -91,7 +71,7 @@ fn a_forward_that_nobody_answers_goes_out_by_the_next_trunk_within_the_same_ring
     assert_eq!(calls_on(&w), [one("carrier", 1), one("ucc", 0), one("backup", 1)]);
     talks(&mut w, caller, backup);
     assert_eq!(tries(&w)[1..], [("backup", TryOutcome::Answered, Some(200))]);
-    nothing_left(&mut w, caller);
+    all_hung_up(&mut w, caller);
 }
 
 #[test]
@@ -113,7 +93,7 @@ fn a_server_that_cannot_is_passed_over_and_a_centre_that_says_no_is_believed() {
         }
         assert_eq!(tries(&w)[0], ("ucc", TryOutcome::Refused, Some(status)));
         assert_eq!(tries(&w).len(), 1 + usize::from(by_the_next), "{status}");
-        nothing_left(&mut w, caller);
+        all_hung_up(&mut w, caller);
     }
 }
 
@@ -134,7 +114,7 @@ fn all_ways_together_take_no_longer_than_one_ring() {
     let (result, after_ms) = ended.unwrap();
     assert_eq!(result, ForwardResult::NoAnswer);
     assert!((29_000..=31_000).contains(&after_ms), "{after_ms}");
-    nothing_left(&mut w, caller);
+    all_hung_up(&mut w, caller);
 }
 
 /// FEATURES T5: out of rotation after as many missing answers as configured, back after as many good ones; new calls
@@ -163,5 +143,5 @@ fn new_calls_avoid_a_dead_trunk_and_use_it_again_when_it_is_back() {
     let caller = wants_the_centre(&mut w, "+77011234568");
     wait_for(&mut w, centre, Event::Incoming);
     talks(&mut w, caller, centre);
-    nothing_left(&mut w, caller);
+    all_hung_up(&mut w, caller);
 }
