@@ -45,9 +45,7 @@ pub(super) fn certificates(plan: &Plan, now: WallTime) -> Option<Finding> {
 /// and nothing is said here that anybody might not hear.
 pub(super) fn client(stream: TcpStream, host: &str) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let provider = Arc::new(ring::default_provider());
-    let bare =
-        host.rsplit_once(':').filter(|(h, _)| !h.contains(':') || h.ends_with(']')).map_or(host, |(h, _)| h);
-    let plain = bare.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let plain = super::wires::bare_host(host).to_owned();
     let name = ServerName::try_from(plain).map_err(io::Error::other)?;
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()

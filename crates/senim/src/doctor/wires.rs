@@ -172,11 +172,15 @@ pub(super) fn registrations(plan: &Plan, board: &Board) -> Vec<Finding> {
     wanted.map(row).collect()
 }
 
+/// `host`, `host:port`, `[::1]:port` without port and brackets.
+pub(super) fn bare_host(host: &str) -> &str {
+    let with_port = host.rsplit_once(':').filter(|(h, _)| !h.contains(':') || h.ends_with(']'));
+    with_port.map_or(host, |(host, _)| host).trim_start_matches('[').trim_end_matches(']')
+}
+
 /// A trunk's host name, asked again: the line may have asked long ago.
 fn name(trunk: &TrunkPlan, target: &Target) -> Option<Finding> {
-    let bare = target.host.rsplit_once(':').filter(|(h, _)| !h.contains(':') || h.ends_with(']'));
-    let host = bare.map_or(target.host.as_str(), |(host, _)| host);
-    let plain = host.trim_start_matches('[').trim_end_matches(']');
+    let plain = bare_host(&target.host);
     if plain.parse::<IpAddr>().is_ok() {
         return None;
     }
@@ -240,6 +244,20 @@ fn asked(trunk: &TrunkPlan, target: &Target, board: Option<&Board>, dates: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_told_from_its_port() {
+        for (said, host) in [
+            ("sip.example.kz", "sip.example.kz"),
+            ("sip.example.kz:5061", "sip.example.kz"),
+            ("192.0.2.1:5060", "192.0.2.1"),
+            ("[2001:db8::1]:5060", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            assert_eq!(bare_host(said), host);
+        }
+    }
 
     #[test]
     fn an_address_that_a_trunk_cannot_reach_is_told() {
