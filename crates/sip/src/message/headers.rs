@@ -1,7 +1,7 @@
 //! The structured values of headers: addresses with a display name, Vias, Contacts.
 
 use super::text::{self, Bad, Params};
-use super::uri::{Uri, host_of, host_port, ip_of, write_params};
+use super::uri::{Uri, UriParts, host_of, host_port, ip_of, write_params};
 use crate::flow::Transport;
 use core::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -51,24 +51,7 @@ impl NameAddr {
 
     /// Reads one value. Without brackets, parameters belong to the header and `?` is refused (RFC 3261 section 20).
     pub fn parse(input: &str) -> Result<NameAddr, ValueFault> {
-        let input = text::trim(input);
-        let (display, rest) = display_name(input)?;
-        let (uri, params) = match rest.strip_prefix('<') {
-            Some(rest) => {
-                let (uri, params) = rest.split_once('>').ok_or(ValueFault)?;
-                (text::trim(uri), params)
-            }
-            None if display.is_some() || rest.contains(['?', ',']) => return Err(ValueFault),
-            None => {
-                // A semicolon before the `@` is of the user part.
-                let from = rest.find('@').unwrap_or(0);
-                let at = rest.get(from..).and_then(|tail| tail.find(';')).map_or(rest.len(), |at| from + at);
-                let (uri, params) = rest.split_at(at);
-                (text::trim(uri), params)
-            }
-        };
-        let uri = Uri::parse(uri).map_err(|_| ValueFault)?;
-        Ok(NameAddr { display, uri, params: text::params(params)? })
+        AddrParts::read(input).map(|parts| parts.to_addr())
     }
 
     /// The `tag`, when there is one with a value.
@@ -82,34 +65,74 @@ impl NameAddr {
     }
 }
 
+/// A [`NameAddr`] that reads, its parts where they stand.
+#[derive(Clone, Copy)]
+pub(crate) struct AddrParts<'a> {
+    /// With its quotes, if it has any.
+    display: Option<&'a str>,
+    pub(crate) uri: UriParts<'a>,
+    params: &'a str,
+}
+
+impl<'a> AddrParts<'a> {
+    /// See [`NameAddr::parse`].
+    pub(crate) fn read(input: &'a str) -> Result<AddrParts<'a>, ValueFault> {
+        let input = text::trim(input);
+        let (display, rest) = display_name(input)?;
+        let (uri, params) = match rest.strip_prefix('<') {
+            Some(rest) => {
+                let (uri, params) = text::cut(rest, b'>').ok_or(ValueFault)?;
+                (text::trim(uri), params)
+            }
+            None if display.is_some() || rest.contains(['?', ',']) => return Err(ValueFault),
+            None => {
+                // A semicolon before the `@` is of the user part.
+                let from = rest.find('@').unwrap_or(0);
+                let at = rest.get(from..).and_then(|tail| tail.find(';')).map_or(rest.len(), |at| from + at);
+                let (uri, params) = rest.split_at(at);
+                (text::trim(uri), params)
+            }
+        };
+        let uri = UriParts::read(uri).map_err(|_| ValueFault)?;
+        for read in text::each_param(params)? {
+            read?;
+        }
+        Ok(AddrParts { display, uri, params })
+    }
+
+    /// A copy that lives on.
+    pub(crate) fn to_addr(self) -> NameAddr {
+        let display = self.display.map(|name| match name.starts_with('"') {
+            true => text::unquote(name),
+            false => name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        });
+        // They were read before.
+        NameAddr { display, uri: self.uri.to_uri(), params: text::params(self.params).unwrap_or_default() }
+    }
+
+    /// The `tag`, when there is one with a value.
+    pub(crate) fn tag(&self) -> Option<&'a str> {
+        text::param_in(self.params, "tag").flatten()
+    }
+}
+
 /// Splits off the display name: one quoted string, or whatever stands before `<`. A comma there is a fault of
 /// old exchanges (RFC 4475 3.1.2.15) whose meaning is plain.
-fn display_name(input: &str) -> Result<(Option<String>, &str), ValueFault> {
+fn display_name(input: &str) -> Result<(Option<&str>, &str), ValueFault> {
     if input.starts_with('"') {
-        let mut escaped = false;
-        for (at, b) in input.bytes().enumerate().skip(1) {
-            match b {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => {
-                    let (name, rest) = input.split_at_checked(at + 1).ok_or(ValueFault)?;
-                    return Ok((Some(text::unquote(name)), text::trim(rest)));
-                }
-                _ => {}
-            }
-        }
-        return Err(ValueFault);
+        let end = text::quoted(input.as_bytes()).ok_or(ValueFault)?;
+        let (name, rest) = input.split_at_checked(end).ok_or(ValueFault)?;
+        return Ok((Some(name), text::trim(rest)));
     }
-    match input.find('<') {
+    match memchr::memchr(b'<', input.as_bytes()) {
         Some(0) | None => Ok((None, input)),
         Some(at) => {
-            let (name, rest) = input.split_at(at);
+            let (name, rest) = input.split_at_checked(at).ok_or(ValueFault)?;
             let name = text::trim(name);
             if name.contains(['"', ';', ':', '@', '>']) {
                 return Err(ValueFault);
             }
-            let plain = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            Ok((Some(plain), rest))
+            Ok((Some(name), rest))
         }
     }
 }
@@ -180,50 +203,106 @@ impl Via {
 
     /// Reads one value; white space may stand around slashes, the colon, semicolons and equal signs.
     pub fn parse(input: &str) -> Result<Via, ValueFault> {
-        let (head, params) = input.find(';').map_or((input, ""), |at| input.split_at(at));
-        let mut parts = head.splitn(3, '/');
-        let protocol = parts.next().map(text::trim).unwrap_or_default();
-        let version = parts.next().map(text::trim).unwrap_or_default();
-        let rest = parts.next().map(text::trim).unwrap_or_default();
-        let (transport, sent_by) = rest.split_once([' ', '\t']).ok_or(ValueFault)?;
-        if !protocol.eq_ignore_ascii_case("SIP") || version != "2.0" || !text::is_token(transport) {
-            return Err(ValueFault);
-        }
-        let (host, port) = host_port(text::trim(sent_by))?;
-        let mut via = Via {
-            transport: transport.to_owned(),
-            host,
-            port,
-            branch: None,
-            received: None,
-            rport: None,
-            params: Vec::new(),
-        };
-        for (name, value) in text::params(params)? {
-            via.take(name, value)?;
-        }
-        Ok(via)
-    }
-
-    fn take(&mut self, name: String, value: Option<String>) -> Result<(), ValueFault> {
-        match (name.to_ascii_lowercase().as_str(), value) {
-            ("branch", Some(value)) if self.branch.is_none() => self.branch = Some(value),
-            ("received", Some(value)) if self.received.is_none() => {
-                self.received = Some(ip_of(&value).ok_or(ValueFault)?);
-            }
-            ("rport", None) if self.rport.is_none() => self.rport = Some(None),
-            ("rport", Some(value)) if self.rport.is_none() => {
-                self.rport = Some(Some(value.parse().map_err(|_| ValueFault)?));
-            }
-            ("branch" | "received" | "rport", _) => return Err(ValueFault),
-            (_, value) => self.params.push((name, value)),
-        }
-        Ok(())
+        let parts = ViaParts::read(input)?;
+        let mut params = text::params(parts.params)?;
+        let own = |name: &str| OF_VIA.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let branch = params.iter().find(|(name, _)| name.eq_ignore_ascii_case("branch"));
+        let branch = branch.and_then(|(_, value)| value.clone());
+        params.retain(|(name, _)| !own(name));
+        Ok(Via {
+            transport: parts.transport.to_owned(),
+            host: parts.host.to_owned(),
+            port: parts.port,
+            branch,
+            received: parts.received,
+            rport: parts.rport,
+            params,
+        })
     }
 
     /// Whether the branch is unique as RFC 3261 promises: the cookie and something after it.
     pub fn is_rfc3261(&self) -> bool {
         self.branch.as_deref().is_some_and(|b| b.len() > Via::COOKIE.len() && b.starts_with(Via::COOKIE))
+    }
+}
+
+/// The parameters that a [`Via`] names, each of which may stand once.
+const OF_VIA: [&str; 3] = ["branch", "received", "rport"];
+
+/// A [`Via`] that reads, its parts where they stand.
+#[derive(Clone, Copy)]
+pub(crate) struct ViaParts<'a> {
+    transport: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) port: Option<u16>,
+    pub(crate) branch: Option<&'a str>,
+    pub(crate) received: Option<IpAddr>,
+    pub(crate) rport: Option<Option<u16>>,
+    /// All of them.
+    params: &'a str,
+}
+
+impl<'a> ViaParts<'a> {
+    /// See [`Via::parse`].
+    pub(crate) fn read(input: &'a str) -> Result<ViaParts<'a>, ValueFault> {
+        let (head, params) = text::cut_before(input, b';');
+        let (protocol, rest) = text::cut(head, b'/').ok_or(ValueFault)?;
+        let (version, rest) = text::cut(rest, b'/').ok_or(ValueFault)?;
+        let (transport, sent_by) = text::trim(rest).split_once([' ', '\t']).ok_or(ValueFault)?;
+        let sip = text::trim(protocol).eq_ignore_ascii_case("SIP") && text::trim(version) == "2.0";
+        if !sip || !text::is_token(transport) {
+            return Err(ValueFault);
+        }
+        let (host, port) = host_port(text::trim(sent_by))?;
+        let mut via = ViaParts { transport, host, port, branch: None, received: None, rport: None, params };
+        for read in text::each_param(params)? {
+            let (name, value) = read?;
+            via.take(name, value)?;
+        }
+        Ok(via)
+    }
+
+    fn take(&mut self, name: &str, value: Option<&'a str>) -> Result<(), ValueFault> {
+        let Some(own) = OF_VIA.iter().find(|known| name.eq_ignore_ascii_case(known)) else { return Ok(()) };
+        match (*own, value) {
+            ("branch", Some(value)) if self.branch.is_none() => self.branch = Some(value),
+            ("received", Some(value)) if self.received.is_none() => {
+                self.received = Some(ip_of(value).ok_or(ValueFault)?);
+            }
+            ("rport", None) if self.rport.is_none() => self.rport = Some(None),
+            ("rport", Some(value)) if self.rport.is_none() => {
+                self.rport = Some(Some(value.parse().map_err(|_| ValueFault)?));
+            }
+            _ => return Err(ValueFault),
+        }
+        Ok(())
+    }
+
+    /// See [`Via::is_rfc3261`].
+    pub(crate) fn unique_branch(&self) -> Option<&'a str> {
+        self.branch.filter(|b| b.len() > Via::COOKIE.len() && b.starts_with(Via::COOKIE))
+    }
+
+    /// The same value, which stood as `text`, with other `received` and `rport`, appended to `out`.
+    pub(crate) fn stamp(&self, out: &mut String, text: &str, received: Option<IpAddr>, rport: Option<u16>) {
+        use fmt::Write as _;
+        out.push_str(text::trim(text::cut_before(text, b';').0));
+        let params = text::each_param(self.params).into_iter().flatten().map_while(Result::ok);
+        let stays = |name: &str| !OF_VIA.iter().skip(1).any(|known| name.eq_ignore_ascii_case(known));
+        for (name, value) in params.filter(|(name, _)| stays(name)) {
+            for part in [";", name].into_iter().chain(value.map_or([""; 2], |value| ["=", value])) {
+                out.push_str(part);
+            }
+        }
+        // Writing to a string cannot fail.
+        let _ = match received {
+            Some(IpAddr::V4(ip)) => write!(out, ";received={ip}"),
+            Some(IpAddr::V6(ip)) => write!(out, ";received=[{ip}]"),
+            None => Ok(()),
+        };
+        if let Some(port) = rport {
+            let _ = write!(out, ";rport={port}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod attestation;
 mod caller;
 mod fault;
+mod field;
 mod headers;
 mod method;
 mod reader;
@@ -21,8 +22,10 @@ pub use uri::{Scheme, Uri, UriFault};
 pub use writer::{MessageBuilder, reason};
 
 use core::fmt;
-use core::ops::Range;
+use field::Field;
+use headers::{AddrParts, ViaParts};
 use std::net::{IpAddr, SocketAddr};
+use uri::UriParts;
 
 /// Largest message taken, bytes: what a datagram can hold. A larger one is a fault.
 pub const MESSAGE_MAX: usize = 65_536;
@@ -37,21 +40,57 @@ pub struct Message {
     start: Start,
     lines: Vec<Line>,
     body: Vec<u8>,
+    /// What every hop asks of a message; of a malformed one as much as reads is read when it is asked for.
+    known: Option<Known>,
     /// Where its response goes, once [`Message::stamp_source`] has found out.
     answer_to: Option<SocketAddr>,
 }
 
 #[derive(Clone)]
 enum Start {
-    Request { method: Method, uri: Range<usize> },
-    Response { status: u16, reason: Range<usize> },
+    Request { method: Method, uri: Span },
+    Response { status: u16, reason: Span },
 }
 
-/// One header: where its name and its value stand in the head.
-#[derive(Clone)]
+/// A piece of the head: from, to. [`MESSAGE_MAX`] fits.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Span(u32, u32);
+
+impl Span {
+    fn new(from: usize, to: usize) -> Span {
+        let short = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Span(short(from), short(to))
+    }
+
+    /// Where `part` stands in `head`, which it was cut from.
+    fn of(part: &str, head: &str) -> Span {
+        let from = (part.as_ptr() as usize).saturating_sub(head.as_ptr() as usize);
+        Span::new(from, from + part.len())
+    }
+
+    fn get(self, head: &str) -> &str {
+        head.get(self.0 as usize..self.1 as usize).unwrap_or_default()
+    }
+}
+
+/// One header: which it is, and where its name and its value stand in the head.
+#[derive(Clone, Copy)]
 struct Line {
-    name: Range<usize>,
-    value: Range<usize>,
+    field: Field,
+    name: Span,
+    value: Span,
+}
+
+/// What was read on the way in and is asked for again and again.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Of the top Via: the branch if it is unique, and the host and port of sent-by.
+    branch: Option<Span>,
+    host: Span,
+    port: Option<u16>,
+    from_tag: Option<Span>,
+    to_tag: Option<Span>,
+    cseq: u32,
 }
 
 /// The first line.
@@ -83,9 +122,9 @@ impl Message {
     /// The first line.
     pub fn start(&self) -> StartLine<'_> {
         match &self.start {
-            Start::Request { method, uri } => StartLine::Request { method, uri: self.slice(uri) },
+            Start::Request { method, uri } => StartLine::Request { method, uri: uri.get(&self.head) },
             Start::Response { status, reason } => {
-                StartLine::Response { status: *status, reason: self.slice(reason) }
+                StartLine::Response { status: *status, reason: reason.get(&self.head) }
             }
         }
     }
@@ -113,37 +152,46 @@ impl Message {
 
     /// The Request-URI of a request, read.
     pub fn request_uri(&self) -> Option<Uri> {
+        self.request_uri_parts().map(UriParts::to_uri)
+    }
+
+    /// The Request-URI of a request, where it stands.
+    pub(crate) fn request_uri_parts(&self) -> Option<UriParts<'_>> {
         match self.start() {
-            StartLine::Request { uri, .. } => Uri::parse(uri).ok(),
+            StartLine::Request { uri, .. } => UriParts::read(uri).ok(),
             StartLine::Response { .. } => None,
         }
     }
 
     /// The value of the first header of that name, whichever case or compact form either side uses.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let name = long_name(name);
-        self.lines.iter().find(|line| self.is_named(line, name)).map(|line| self.slice(&line.value))
+        let field = Field::of(name);
+        self.lines.iter().find(|line| self.is_named(line, field, name)).map(|line| line.value.get(&self.head))
     }
 
     /// The values of every header line of that name, in order; lists are not split.
     pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let name = long_name(name);
-        self.lines.iter().filter(move |line| self.is_named(line, name)).map(|line| self.slice(&line.value))
+        let field = Field::of(name);
+        let named = move |line: &&Line| self.is_named(line, field, name);
+        self.lines.iter().filter(named).map(|line| line.value.get(&self.head))
     }
 
-    /// `name` is a long one.
-    fn is_named(&self, line: &Line, name: &str) -> bool {
-        (line.name.len() == name.len() || line.name.len() == 1)
-            && long_name(self.slice(&line.name)).eq_ignore_ascii_case(name)
+    fn is_named(&self, line: &Line, field: Field, name: &str) -> bool {
+        line.field == field
+            && (field != Field::Other || line.name.get(&self.head).eq_ignore_ascii_case(name))
+    }
+
+    /// The value of the first header of a known name.
+    fn field(&self, field: Field) -> Option<&str> {
+        self.lines.iter().find(|line| line.field == field).map(|line| line.value.get(&self.head))
     }
 
     /// The values of a list header (Via, Contact, Route, Require, Allow …), split at commas outside quotes and
     /// brackets. A line whose quotes do not balance comes whole; empty elements are left out.
     pub fn values(&self, name: &str) -> Vec<&str> {
-        let mut out = Vec::new();
-        let name = long_name(name);
-        for line in self.lines.iter().filter(|line| self.is_named(line, name)) {
-            let line = self.slice(&line.value);
+        let (mut out, field) = (Vec::new(), Field::of(name));
+        for line in self.lines.iter().filter(|line| self.is_named(line, field, name)) {
+            let line = line.value.get(&self.head);
             match text::split(line, b',') {
                 Ok(parts) => out.extend(parts.into_iter().filter(|part| !part.is_empty())),
                 Err(text::Bad) => out.push(line),
@@ -154,7 +202,7 @@ impl Message {
 
     /// Every header as it stood: name, value.
     pub fn all_headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines.iter().map(|line| (self.slice(&line.name), self.slice(&line.value)))
+        self.lines.iter().map(|line| (line.name.get(&self.head), line.value.get(&self.head)))
     }
 
     /// The body; empty when there is none.
@@ -170,119 +218,167 @@ impl Message {
 
     /// The Content-Type without parameters and white space inside.
     pub fn content_type(&self) -> Option<String> {
-        let value = self.header("Content-Type")?;
+        let value = self.field(Field::ContentType)?;
         Some(value.split(';').next()?.chars().filter(|c| !matches!(c, ' ' | '\t')).collect())
     }
 
     /// The Via of the hop before us.
     pub fn top_via(&self) -> Result<Via, ParseFault> {
-        let value = self.headers("Via").next().ok_or(ParseFault::bare(Malformed::Missing("Via")))?;
-        let (first, _) = text::first(value, b',').map_err(|_| ParseFault::bare(Malformed::Header("Via")))?;
-        Via::parse(first).map_err(|_| ParseFault::bare(Malformed::Header("Via")))
+        self.top_via_text().and_then(|text| Via::parse(text).map_err(|_| bad("Via")))
+    }
+
+    fn top_via_text(&self) -> Result<&str, ParseFault> {
+        let value = self.field(Field::Via).ok_or(ParseFault::bare(Malformed::Missing("Via")))?;
+        text::first(value, b',').map(|(first, _)| first).map_err(|_| bad("Via"))
     }
 
     /// Call-ID; empty only in what is left of a malformed message.
     pub fn call_id(&self) -> &str {
-        self.header("Call-ID").unwrap_or_default()
+        self.field(Field::CallId).unwrap_or_default()
     }
 
     /// CSeq: number and method.
     pub fn cseq(&self) -> Result<(u32, Method), ParseFault> {
-        let value = self.header("CSeq").ok_or(ParseFault::bare(Malformed::Missing("CSeq")))?;
+        let (number, method) = self.cseq_parts()?;
+        Ok((number, Method::parse(method).ok_or(bad("CSeq"))?))
+    }
+
+    /// CSeq where it stands. The method may be no token.
+    fn cseq_parts(&self) -> Result<(u32, &str), ParseFault> {
+        let value = self.field(Field::CSeq).ok_or(ParseFault::bare(Malformed::Missing("CSeq")))?;
         let read = || {
             let (number, method) = value.split_once([' ', '\t'])?;
             let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
             // RFC 3261 section 8.1.1.5: less than 2^31.
             let number = number.parse().ok().filter(|n| digits && *n < 1 << 31)?;
-            Some((number, Method::parse(text::trim(method))?))
+            Some((number, text::trim(method)))
         };
-        read().ok_or(ParseFault::bare(Malformed::Header("CSeq")))
+        read().ok_or(bad("CSeq"))
+    }
+
+    /// The number of CSeq.
+    pub(crate) fn cseq_number(&self) -> Option<u32> {
+        self.known.map(|known| known.cseq).or_else(|| self.cseq_parts().ok().map(|(number, _)| number))
+    }
+
+    /// The method that CSeq names: of a message that reads, a token.
+    pub(crate) fn cseq_method(&self) -> Option<&str> {
+        self.cseq_parts().ok().map(|(_, method)| method)
     }
 
     /// From.
     pub fn from(&self) -> Result<NameAddr, ParseFault> {
-        self.address("From")
+        self.address(Field::From, "From").map(AddrParts::to_addr)
     }
 
     /// To.
     pub fn to(&self) -> Result<NameAddr, ParseFault> {
-        self.address("To")
+        self.address(Field::To, "To").map(AddrParts::to_addr)
+    }
+
+    /// The From tag.
+    pub(crate) fn from_tag(&self) -> Option<&str> {
+        match self.known {
+            Some(known) => known.from_tag.map(|span| span.get(&self.head)),
+            None => self.address(Field::From, "From").ok()?.tag(),
+        }
+    }
+
+    /// The To tag.
+    pub(crate) fn to_tag(&self) -> Option<&str> {
+        match self.known {
+            Some(known) => known.to_tag.map(|span| span.get(&self.head)),
+            None => self.address(Field::To, "To").ok()?.tag(),
+        }
+    }
+
+    /// The branch of the top Via when it is unique as RFC 3261 promises, and the sent-by beside it.
+    pub(crate) fn hop(&self) -> Option<Hop<'_>> {
+        if let Some(known) = self.known {
+            let branch = known.branch.map(|span| span.get(&self.head));
+            return Some(Hop { branch, host: known.host.get(&self.head), port: known.port });
+        }
+        let via = ViaParts::read(self.top_via_text().ok()?).ok()?;
+        Some(Hop { branch: via.unique_branch(), host: via.host, port: via.port })
     }
 
     /// Whether To carries a tag: the request names a dialog. An unreadable To counts as one that does, so that none is
     /// added to it.
     pub fn has_to_tag(&self) -> bool {
-        let tagged = |to: &str| to.as_bytes().windows(3).any(|w| w.eq_ignore_ascii_case(b"tag"));
-        match self.header("To") {
-            // Most have none, and reading them to see that would be the dearest part of answering.
-            Some(to) if !tagged(to) => text::split(to, b';').is_err(),
-            Some(_) => self.to().map_or(true, |to| to.tag().is_some()),
-            None => false,
+        match self.known {
+            Some(known) => known.to_tag.is_some(),
+            None if self.field(Field::To).is_none() => false,
+            None => self.address(Field::To, "To").map_or(true, |to| to.tag().is_some()),
         }
     }
 
-    fn address(&self, name: &'static str) -> Result<NameAddr, ParseFault> {
-        let value = self.header(name).ok_or(ParseFault::bare(Malformed::Missing(name)))?;
-        NameAddr::parse(value).map_err(|_| ParseFault::bare(Malformed::Header(name)))
+    fn address(&self, field: Field, name: &'static str) -> Result<AddrParts<'_>, ParseFault> {
+        let value = self.field(field).ok_or(ParseFault::bare(Malformed::Missing(name)))?;
+        AddrParts::read(value).map_err(|_| bad(name))
     }
 
     /// Every Contact; an empty list when there is none.
     pub fn contact(&self) -> Result<Contacts, ParseFault> {
-        let mut lines = self.headers("Contact");
-        if let (Some("*"), None) = (lines.next(), lines.next()) {
+        if self.is_star() {
             return Ok(Contacts::Star);
         }
         self.addresses("Contact").map(Contacts::List)
     }
 
+    /// `Contact: *`, alone.
+    fn is_star(&self) -> bool {
+        let mut lines = self.headers("Contact");
+        matches!((lines.next(), lines.next()), (Some("*"), None))
+    }
+
+    /// The URI of the first Contact, where it stands.
+    pub(crate) fn contact_uri(&self) -> Option<UriParts<'_>> {
+        if self.is_star() {
+            return None;
+        }
+        let first = self.field(Field::Contact)?;
+        Some(AddrParts::read(text::first(first, b',').ok()?.0).ok()?.uri)
+    }
+
     /// Every address of a list header: Contact, Route, Record-Route, P-Asserted-Identity. Empty elements are faults.
     pub fn addresses(&self, name: &'static str) -> Result<Vec<NameAddr>, ParseFault> {
-        let mut out = Vec::new();
-        for line in self.headers(name) {
-            for part in text::split(line, b',').map_err(|_| ParseFault::bare(Malformed::Header(name)))? {
-                out.push(NameAddr::parse(part).map_err(|_| ParseFault::bare(Malformed::Header(name)))?);
-            }
-        }
-        Ok(out)
+        let lines = self.headers(name).flat_map(|line| text::parts(line, b','));
+        lines.map(|part| AddrParts::read(part?).map(AddrParts::to_addr)).collect::<Result<_, _>>().map_err(|_| bad(name))
     }
 
     /// Max-Forwards, when there is one.
     pub fn max_forwards(&self) -> Option<u8> {
-        text::saturating_u32(self.header("Max-Forwards")?)?.try_into().ok()
+        text::saturating_u32(self.field(Field::MaxForwards)?)?.try_into().ok()
     }
 
     /// Expires in seconds; `None` when absent or malformed, which RFC 3261 section 10.3 wants taken as absent.
     pub fn expires(&self) -> Option<u32> {
-        text::saturating_u32(self.header("Expires")?)
+        text::saturating_u32(self.field(Field::Expires)?)
     }
 
     /// Content-Length as stated.
     pub fn content_length(&self) -> Option<u32> {
-        text::saturating_u32(self.header("Content-Length")?)
+        text::saturating_u32(self.field(Field::ContentLength)?)
     }
 
     /// Notes in the top Via where the request really came from, as RFC 3261 section 18.2.1 and RFC 3581 section 4 ask
     /// of a server: `received` when it differs from what the hop said or `rport` was asked for, and `rport`.
     pub fn stamp_source(&mut self, source: SocketAddr) {
-        let Ok(mut via) = self.top_via() else { return };
-        if via.rport.is_some() {
-            via.rport = Some(Some(source.port()));
-        }
-        via.received =
-            (via.rport.is_some() || uri::ip_of(&via.host) != Some(source.ip())).then_some(source.ip());
-        self.answer_to = Message::answer_to(&via);
-        let Some(line) =
-            self.lines.iter().position(|l| long_name(self.slice(&l.name)).eq_ignore_ascii_case("Via"))
-        else {
-            return;
-        };
-        let old = self.lines.get(line).map(|l| self.slice(&l.value)).unwrap_or_default();
-        let (_, rest) = text::first(old, b',').unwrap_or_default();
-        let value = format!("{via}{rest}");
+        let Some(line) = self.lines.iter().position(|line| line.field == Field::Via) else { return };
+        let old = self.lines.get(line).map(|line| line.value.get(&self.head)).unwrap_or_default();
+        let Ok((top, rest)) = text::first(old, b',') else { return };
+        let Ok(via) = ViaParts::read(top) else { return };
+        let rport = via.rport.map(|_| source.port());
+        let received =
+            (rport.is_some() || uri::ip_of(via.host) != Some(source.ip())).then_some(source.ip());
+        self.answer_to = answer_to(via.host, received, rport.or(via.port));
+        let mut value = String::with_capacity(old.len() + 64);
+        via.stamp(&mut value, top, received, rport);
+        value.push_str(rest);
         let start = self.head.len();
         self.head.push_str(&value);
         if let Some(line) = self.lines.get_mut(line) {
-            line.value = start..self.head.len();
+            line.value = Span::new(start, self.head.len());
         }
     }
 
@@ -292,13 +388,8 @@ impl Message {
         if self.answer_to.is_some() {
             return self.answer_to;
         }
-        let via = self.top_via().ok()?;
-        Message::answer_to(&via)
-    }
-
-    fn answer_to(via: &Via) -> Option<SocketAddr> {
-        let ip: IpAddr = via.received.or_else(|| uri::ip_of(&via.host))?;
-        Some(SocketAddr::new(ip, via.rport.flatten().or(via.port).unwrap_or(5060)))
+        let via = ViaParts::read(self.top_via_text().ok()?).ok()?;
+        answer_to(via.host, via.received, via.rport.flatten().or(via.port))
     }
 
     /// The message on the wire again, one header a line.
@@ -320,9 +411,23 @@ impl Message {
         out
     }
 
-    fn slice(&self, span: &Range<usize>) -> &str {
-        self.head.get(span.clone()).unwrap_or_default()
-    }
+}
+
+/// What a hop says of itself: RFC 3261 section 17.2.3 tells transactions apart by it.
+#[derive(Clone, Copy)]
+pub(crate) struct Hop<'a> {
+    /// Only one of RFC 3261's making.
+    pub(crate) branch: Option<&'a str>,
+    pub(crate) host: &'a str,
+    pub(crate) port: Option<u16>,
+}
+
+fn bad(name: &'static str) -> ParseFault {
+    ParseFault::bare(Malformed::Header(name))
+}
+
+fn answer_to(host: &str, received: Option<IpAddr>, port: Option<u16>) -> Option<SocketAddr> {
+    Some(SocketAddr::new(received.or_else(|| uri::ip_of(host))?, port.unwrap_or(5060)))
 }
 
 impl fmt::Debug for Message {
@@ -341,34 +446,5 @@ impl fmt::Debug for StartLine<'_> {
             StartLine::Request { method, .. } => write!(f, "Request({method:?})"),
             StartLine::Response { status, .. } => write!(f, "Response({status})"),
         }
-    }
-}
-
-/// The long name of a compact one (RFC 3261 section 7.3.3 and the registry of header fields); others as they are.
-fn long_name(name: &str) -> &str {
-    let mut bytes = name.bytes();
-    let (Some(letter), None) = (bytes.next(), bytes.next()) else { return name };
-    match letter.to_ascii_lowercase() {
-        b'a' => "Accept-Contact",
-        b'b' => "Referred-By",
-        b'c' => "Content-Type",
-        b'd' => "Request-Disposition",
-        b'e' => "Content-Encoding",
-        b'f' => "From",
-        b'i' => "Call-ID",
-        b'j' => "Reject-Contact",
-        b'k' => "Supported",
-        b'l' => "Content-Length",
-        b'm' => "Contact",
-        b'n' => "Identity-Info",
-        b'o' => "Event",
-        b'r' => "Refer-To",
-        b's' => "Subject",
-        b't' => "To",
-        b'u' => "Allow-Events",
-        b'v' => "Via",
-        b'x' => "Session-Expires",
-        b'y' => "Identity",
-        _ => name,
     }
 }

@@ -3,13 +3,31 @@
 //! headers), strict wherever two readers could see two messages.
 
 use super::fault::{Malformed, ParseFault};
-use super::uri::{Scheme, Uri};
-use super::{HEADERS_MAX, Line, MESSAGE_MAX, Message, Method, Start, text};
-use core::ops::Range;
+use super::field::Field;
+use super::headers::{AddrParts, ViaParts};
+use super::uri::{Kind, UriParts};
+use super::{HEADERS_MAX, Known, Line, MESSAGE_MAX, Message, Method, Span, Start, text};
 
 /// These may stand only once (RFC 4475 section 3.3.8).
-const ONCE: [&str; 8] =
-    ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Expires"];
+const ONCE: [(Field, &str); 8] = [
+    (Field::From, "From"),
+    (Field::To, "To"),
+    (Field::CallId, "Call-ID"),
+    (Field::CSeq, "CSeq"),
+    (Field::MaxForwards, "Max-Forwards"),
+    (Field::ContentLength, "Content-Length"),
+    (Field::ContentType, "Content-Type"),
+    (Field::Expires, "Expires"),
+];
+
+/// These must stand there.
+const MANDATORY: [(Field, &str); 5] = [
+    (Field::Via, "Via"),
+    (Field::From, "From"),
+    (Field::To, "To"),
+    (Field::CallId, "Call-ID"),
+    (Field::CSeq, "CSeq"),
+];
 
 pub(super) fn read(bytes: &[u8]) -> Result<Message, ParseFault> {
     let lead = bytes.chunks(2).take_while(|pair| pair == b"\r\n").count() * 2;
@@ -17,47 +35,45 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message, ParseFault> {
     if bytes.len() > MESSAGE_MAX {
         return Err(ParseFault::bare(Malformed::TooLarge));
     }
-    let end = find(bytes, b"\r\n\r\n");
+    let end = memchr::memmem::find(bytes, b"\r\n\r\n");
     let (head, rest) = bytes.split_at(end.map_or(bytes.len(), |at| at + 2));
-    let head = unfold(head);
-    let (message, mut wrong) = index(head)?;
-    let mut message = message;
+    let (mut message, mut wrong) = index(unfold(head))?;
     if end.is_none() {
         wrong = wrong.or(Some(Malformed::Unfinished));
     }
     let rest = rest.get(2..).unwrap_or_default();
-    let wrong = wrong.or_else(|| check(&message)).or_else(|| take_body(&mut message, rest));
+    let wrong = wrong.or_else(|| check(&mut message).err()).or_else(|| take_body(&mut message, rest));
     match wrong {
         None => Ok(message),
         Some(kind) => Err(ParseFault { kind, partial: message.is_request().then(|| Box::new(message)) }),
     }
 }
 
-/// Where `what`, which begins with CR LF, stands first.
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let rest = bytes.get(from..)?;
-        let at = from + rest.iter().position(|b| *b == b'\r')?;
-        if bytes.get(at..)?.starts_with(what) {
-            return Some(at);
+/// Where the line that begins at `from` ends: its CR LF, or the end of all.
+fn line_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(found) = memchr::memchr(b'\r', bytes.get(at..).unwrap_or_default()) {
+        at += found;
+        if bytes.get(at + 1) == Some(&b'\n') {
+            return at;
         }
-        from = at + 1;
+        at += 1;
     }
+    bytes.len()
 }
 
-/// A line break before white space becomes white space (RFC 3261 section 7.3.1).
+/// A line break before white space becomes white space (RFC 3261 section 7.3.1). Room is left for a stamp.
 fn unfold(head: &[u8]) -> String {
-    let mut head = head.to_vec();
-    let mut at = 0;
-    while let Some(found) = head.get(at..).and_then(|rest| find(rest, b"\r\n")) {
-        at += found;
-        if let Some([cr, lf, b' ' | b'\t']) = head.get_mut(at..at + 3) {
+    let mut out = Vec::with_capacity(head.len() + 128);
+    out.extend_from_slice(head);
+    let mut at = line_end(&out, 0);
+    while at < out.len() {
+        if let Some([cr, lf, b' ' | b'\t']) = out.get_mut(at..at + 3) {
             (*cr, *lf) = (b' ', b' ');
         }
-        at += 2;
+        at = line_end(&out, at + 2);
     }
-    String::from_utf8(head).unwrap_or_else(|wrong| readable(wrong.as_bytes()))
+    String::from_utf8(out).unwrap_or_else(|wrong| readable(wrong.as_bytes()))
 }
 
 /// Bytes that are no UTF-8 become a letter of their own length, so that no answer is longer than what it echoes.
@@ -72,41 +88,38 @@ fn readable(bytes: &[u8]) -> String {
 
 /// Marks the spans. The message is whole even where a fault is reported beside it, as far as it could be read.
 fn index(head: String) -> Result<(Message, Option<Malformed>), ParseFault> {
-    let mut spans = Vec::with_capacity(16);
-    let mut from = 0;
+    let end = line_end(head.as_bytes(), 0);
+    let (start, mut wrong) = start_line(&head, end)?;
+    let mut lines = Vec::with_capacity(20);
+    let mut from = end + 2;
     while from < head.len() {
-        let len =
-            head.as_bytes().get(from..).and_then(|rest| find(rest, b"\r\n")).unwrap_or(head.len() - from);
-        spans.push(from..from + len);
-        from += len + 2;
-    }
-    let first = spans.first().cloned().unwrap_or(0..0);
-    let (start, mut wrong) = start_line(&head, first)?;
-    let mut lines = Vec::with_capacity(spans.len());
-    for span in spans.into_iter().skip(1) {
         if lines.len() == HEADERS_MAX {
             wrong = wrong.or(Some(Malformed::TooManyHeaders));
             break;
         }
-        match header_line(&head, &span) {
+        let end = line_end(head.as_bytes(), from);
+        match header_line(&head, from, end) {
             Some(line) => lines.push(line),
             None => wrong = wrong.or(Some(Malformed::HeaderLine)),
         }
+        from = end + 2;
     }
-    Ok((Message { head, start, lines, body: Vec::new(), answer_to: None }, wrong))
+    Ok((Message { head, start, lines, body: Vec::new(), known: None, answer_to: None }, wrong))
 }
 
-fn start_line(head: &str, span: Range<usize>) -> Result<(Start, Option<Malformed>), ParseFault> {
-    let line = head.get(span.clone()).unwrap_or_default();
+fn start_line(head: &str, end: usize) -> Result<(Start, Option<Malformed>), ParseFault> {
+    let line = head.get(..end).unwrap_or_default();
     if let Some(rest) = strip_version(line) {
-        return status_line(rest, span.end);
+        return status_line(rest, end);
     }
-    let (method, rest) = line.split_once(' ').ok_or(ParseFault::bare(Malformed::NotSip))?;
+    let (method, rest) = text::cut(line, b' ').ok_or(ParseFault::bare(Malformed::NotSip))?;
+    let (target, version) = match memchr::memrchr(b' ', rest.as_bytes()) {
+        Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default()),
+        None => (rest, ""),
+    };
     // Without a method and a version of SIP it is no message for us, so nobody is owed an answer.
-    let named = Method::parse(method).filter(|_| rest.to_ascii_uppercase().contains(" SIP/"));
-    let method = named.ok_or(ParseFault::bare(Malformed::NotSip))?;
-    let (target, version) = rest.rsplit_once(' ').unwrap_or((rest, ""));
-    let begin = span.end - rest.len();
+    let of_sip = version == "SIP/2.0" || rest.to_ascii_uppercase().contains(" SIP/");
+    let method = Method::parse(method).filter(|_| of_sip).ok_or(ParseFault::bare(Malformed::NotSip))?;
     let wrong = if version != "SIP/2.0" {
         let other = version.get(..4).is_some_and(|v| v.eq_ignore_ascii_case("SIP/"));
         let same = version.eq_ignore_ascii_case("SIP/2.0");
@@ -115,13 +128,13 @@ fn start_line(head: &str, span: Range<usize>) -> Result<(Start, Option<Malformed
         None
     };
     let wrong = wrong.or_else(|| request_uri(target).err());
-    Ok((Start::Request { method, uri: begin..begin + target.len() }, wrong))
+    Ok((Start::Request { method, uri: Span::of(target, head) }, wrong))
 }
 
 fn request_uri(target: &str) -> Result<(), Malformed> {
-    let uri = Uri::parse(target).map_err(|_| Malformed::RequestUri)?;
-    match uri.scheme {
-        Scheme::Other(_) => Err(Malformed::Scheme),
+    let uri = UriParts::read(target).map_err(|_| Malformed::RequestUri)?;
+    match uri.kind {
+        Kind::Other => Err(Malformed::Scheme),
         // RFC 3261 section 19.1.1: headers have no place in a Request-URI.
         _ if uri.headers.is_some() => Err(Malformed::RequestUri),
         _ => Ok(()),
@@ -138,21 +151,17 @@ fn status_line(rest: &str, end: usize) -> Result<(Start, Option<Malformed>), Par
     let three = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
     let status = code.parse().ok().filter(|s| three && (100..700).contains(s));
     let status = status.ok_or(ParseFault::bare(Malformed::StartLine))?;
-    Ok((Start::Response { status, reason: end - reason.len()..end }, None))
+    Ok((Start::Response { status, reason: Span::new(end - reason.len(), end) }, None))
 }
 
-fn header_line(head: &str, span: &Range<usize>) -> Option<Line> {
-    let line = head.get(span.clone())?;
-    let colon = line.find(':')?;
-    let name = line.get(..colon)?.trim_end_matches([' ', '\t']);
-    let value = line.get(colon + 1..)?;
-    if !text::is_token(name) || !controls_are_quoted(value) {
+fn header_line(head: &str, from: usize, end: usize) -> Option<Line> {
+    let (name, value) = text::cut(head.get(from..end)?, b':')?;
+    let name = name.trim_end_matches([' ', '\t']);
+    if !text::is_token(name) || !(text::is_plain(value) || controls_are_quoted(value)) {
         return None;
     }
-    let trimmed = text::trim(value);
-    let skipped = value.len() - value.trim_start_matches([' ', '\t']).len();
-    let begin = span.start + colon + 1 + if trimmed.is_empty() { 0 } else { skipped };
-    Some(Line { name: span.start..span.start + name.len(), value: begin..begin + trimmed.len() })
+    let (name_at, value) = (Span::of(name, head), text::trim(value));
+    Some(Line { field: Field::of(name), name: name_at, value: Span::of(value, head) })
 }
 
 /// Control characters stand only after a backslash, line breaks nowhere (RFC 3261 section 25, `quoted-pair`).
@@ -165,44 +174,63 @@ fn controls_are_quoted(value: &str) -> bool {
     })
 }
 
-/// What must hold before anybody acts on a message (RFC 3261 section 8.1.1).
-fn check(message: &Message) -> Option<Malformed> {
-    for name in ONCE {
-        if message.headers(name).nth(1).is_some() {
-            return Some(Malformed::Repeated(name));
+/// What must hold before anybody acts on a message (RFC 3261 section 8.1.1). What was read for it is kept.
+fn check(message: &mut Message) -> Result<(), Malformed> {
+    let (mut seen, mut again) = (0, 0);
+    for line in &message.lines {
+        again |= seen & line.field.bit();
+        seen |= line.field.bit();
+    }
+    if let Some((_, name)) = ONCE.iter().find(|(field, _)| again & field.bit() != 0) {
+        return Err(Malformed::Repeated(name));
+    }
+    for (field, name) in MANDATORY {
+        if message.field(field).is_none_or(str::is_empty) {
+            return Err(Malformed::Missing(name));
         }
     }
-    for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
-        if message.header(name).is_none_or(str::is_empty) {
-            return Some(Malformed::Missing(name));
+    let mut top = None;
+    for via in message.headers("Via").flat_map(|line| text::parts(line, b',')) {
+        let via = via.ok().and_then(|via| ViaParts::read(via).ok()).ok_or(Malformed::Header("Via"))?;
+        top = top.or(Some(via));
+    }
+    let from = message.address(Field::From, "From").map_err(|fault| fault.kind)?;
+    let to = message.address(Field::To, "To").map_err(|fault| fault.kind)?;
+    if !message.is_star() {
+        for contact in message.headers("Contact").flat_map(|line| text::parts(line, b',')) {
+            contact.ok().and_then(|text| AddrParts::read(text).ok()).ok_or(Malformed::Header("Contact"))?;
         }
-    }
-    if message.headers("Via").any(|line| !every(line, |via| super::Via::parse(via).is_ok())) {
-        return Some(Malformed::Header("Via"));
-    }
-    let addresses = [message.from().err(), message.to().err(), message.contact().err()];
-    if let Some(fault) = addresses.into_iter().flatten().next() {
-        return Some(fault.kind);
     }
     if !message.call_id().bytes().all(|b| b > b' ' && b != 0x7f) {
-        return Some(Malformed::Header("Call-ID"));
+        return Err(Malformed::Header("Call-ID"));
     }
-    if message.header("Max-Forwards").is_some() && message.max_forwards().is_none() {
-        return Some(Malformed::Header("Max-Forwards"));
+    if message.field(Field::MaxForwards).is_some() && message.max_forwards().is_none() {
+        return Err(Malformed::Header("Max-Forwards"));
     }
-    match (message.cseq(), message.method()) {
-        (Err(fault), _) => Some(fault.kind),
-        (Ok((_, named)), Some(method)) if named != *method => Some(Malformed::MethodMismatch),
-        _ => None,
+    let (cseq, named) = message.cseq_parts().map_err(|fault| fault.kind)?;
+    match message.method() {
+        Some(method) if method.as_str() == named => {}
+        _ if !text::is_token(named) => return Err(Malformed::Header("CSeq")),
+        Some(_) => return Err(Malformed::MethodMismatch),
+        None => {}
     }
-}
-
-fn every(line: &str, good: impl Fn(&str) -> bool) -> bool {
-    text::split(line, b',').is_ok_and(|parts| parts.into_iter().all(good))
+    let top = top.ok_or(Malformed::Missing("Via"))?;
+    let head = message.head.as_str();
+    let span = |part| Span::of(part, head);
+    let known = Known {
+        branch: top.unique_branch().map(span),
+        host: span(top.host),
+        port: top.port,
+        from_tag: from.tag().map(span),
+        to_tag: to.tag().map(span),
+        cseq,
+    };
+    message.known = Some(known);
+    Ok(())
 }
 
 fn take_body(message: &mut Message, rest: &[u8]) -> Option<Malformed> {
-    let length = match message.header("Content-Length") {
+    let length = match message.field(Field::ContentLength) {
         None => rest.len(),
         Some(value) => match text::saturating_u32(value) {
             Some(length) => usize::try_from(length).unwrap_or(usize::MAX),

@@ -8,89 +8,250 @@ pub(crate) type Params = Vec<(String, Option<String>)>;
 /// Most parameters one value may carry; a value with more is malformed.
 const PARAMS_MAX: usize = 64;
 
+/// What a byte may stand for, by its value: the classes of RFC 3261 section 25 that are asked for most.
+mod class {
+    /// `token`.
+    pub(super) const TOKEN: u8 = 1;
+    /// `user` and `password` of a URI as people send them: RFC 3261 and what RFC 3986 calls unwise.
+    pub(super) const USER: u8 = 2;
+    /// A host name or an IPv4 address.
+    pub(super) const HOST: u8 = 4;
+    /// A parameter's value that is no quoted string.
+    pub(super) const VALUE: u8 = 8;
+    /// Whatever may stand anywhere in a URI, ASCII only.
+    pub(super) const URI: u8 = 16;
+    /// Printable ASCII and the space.
+    pub(super) const PLAIN: u8 = 32;
+
+    const fn holds(set: &[u8], b: u8) -> bool {
+        let mut at = 0;
+        while at < set.len() {
+            if set[at] == b {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+
+    const fn of(b: u8) -> u8 {
+        let word = b.is_ascii_alphanumeric();
+        let mut is = 0;
+        if word || holds(b"-.!%*_+`'~", b) {
+            is |= TOKEN;
+        }
+        if b >= 0x80 || word || holds(b"-_.!~*'()&=+$,;?/%:#[]^`{|}\\", b) {
+            is |= USER;
+        }
+        if word || holds(b".-_", b) {
+            is |= HOST;
+        }
+        if b > b' ' && b != 0x7f && !holds(b"\",;<>", b) {
+            is |= VALUE;
+        }
+        if b > b' ' && b < 0x7f && !holds(b"<>\"", b) {
+            is |= URI;
+        }
+        if b >= b' ' && b < 0x7f {
+            is |= PLAIN;
+        }
+        is
+    }
+
+    pub(super) const TABLE: [u8; 256] = {
+        let mut table = [0; 256];
+        let mut b = 0;
+        while b < 256 {
+            table[b] = of(b as u8);
+            b += 1;
+        }
+        table
+    };
+}
+
+/// Whether every byte is of that class. No early end: most texts are good, and a loop without one is faster.
+fn all(text: &str, class: u8) -> bool {
+    text.bytes().fold(class, |is, b| is & class::TABLE[usize::from(b)]) != 0
+}
+
 pub(crate) fn is_token_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    class::TABLE[usize::from(b)] & class::TOKEN != 0
 }
 
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+    !text.is_empty() && all(text, class::TOKEN)
+}
+
+/// Printable ASCII only, as nearly every value is: it can be copied whole.
+pub(crate) fn is_plain(text: &str) -> bool {
+    all(text, class::PLAIN)
+}
+
+/// The bytes that a user part is made of.
+pub(crate) fn is_user(text: &str) -> bool {
+    !text.is_empty() && all(text, class::USER)
+}
+
+/// The bytes that a host name or an IPv4 address is made of.
+pub(crate) fn is_host(text: &str) -> bool {
+    !text.is_empty() && all(text, class::HOST)
+}
+
+/// Nothing that a URI may nowhere hold: white space, control characters, brackets, quotes.
+pub(crate) fn is_unbroken(text: &str) -> bool {
+    all(text, class::URI)
+        || !text.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"'))
 }
 
 /// What was read is not what the grammar asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Bad;
 
-/// Splits at `separator` outside quoted strings and angle brackets. An unbalanced quote is a fault.
-pub(crate) fn split(text: &str, separator: u8) -> Result<Vec<&str>, Bad> {
-    let (mut parts, mut start, mut quoted, mut escaped, mut angle) = (Vec::new(), 0, false, false, false);
-    for (at, b) in text.bytes().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' if !angle => quoted = !quoted,
-            _ if quoted => {}
-            b'<' => angle = true,
-            b'>' => angle = false,
-            _ if b == separator && !angle => {
-                parts.push(trim(text.get(start..at).unwrap_or_default()));
-                start = at + 1;
-            }
-            _ => {}
-        }
+/// The parts of a list without white space around them, split at a separator outside quoted strings and angle brackets.
+/// The last item is a fault when a quote or bracket stays open.
+#[derive(Clone)]
+pub(crate) struct Parts<'a> {
+    rest: Option<&'a str>,
+    separator: u8,
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Result<&'a str, Bad>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (part, rest) = match first(self.rest.take()?, self.separator) {
+            Ok(found) => found,
+            Err(bad) => return Some(Err(bad)),
+        };
+        self.rest = rest.get(1..);
+        Some(Ok(part))
     }
-    parts.push(trim(text.get(start..).unwrap_or_default()));
-    if quoted || angle { Err(Bad) } else { Ok(parts) }
+}
+
+/// See [`Parts`].
+pub(crate) fn parts(text: &str, separator: u8) -> Parts<'_> {
+    Parts { rest: Some(text), separator }
+}
+
+/// All [`Parts`] at once.
+pub(crate) fn split(text: &str, separator: u8) -> Result<Vec<&str>, Bad> {
+    parts(text, separator).collect()
 }
 
 /// The part before the first `separator` outside quoted strings and angle brackets, and what follows with it: what
 /// [`split`] would give first, without a list of the rest.
 pub(crate) fn first(text: &str, separator: u8) -> Result<(&str, &str), Bad> {
-    let (mut quoted, mut escaped, mut angle) = (false, false, false);
-    for (at, b) in text.bytes().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' if !angle => quoted = !quoted,
-            _ if quoted => {}
-            b'<' => angle = true,
-            b'>' => angle = false,
-            _ if b == separator && !angle => {
+    let bytes = text.as_bytes();
+    let from = |at: usize| bytes.get(at..).unwrap_or_default();
+    let mut at = 0;
+    while let Some(found) = memchr::memchr3(separator, b'"', b'<', from(at)) {
+        at += found;
+        match bytes.get(at) {
+            Some(b'"') => at += quoted(from(at)).ok_or(Bad)?,
+            Some(b'<') => at += memchr::memchr(b'>', from(at)).ok_or(Bad)? + 1,
+            _ => {
                 let (part, rest) = text.split_at_checked(at).ok_or(Bad)?;
                 return Ok((trim(part), rest));
             }
-            _ => {}
         }
     }
-    if quoted || angle { Err(Bad) } else { Ok((trim(text), "")) }
+    Ok((trim(text), ""))
+}
+
+/// How long the quoted string is that `bytes` begin with, quotes included; `None`: it does not end.
+pub(crate) fn quoted(bytes: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            _ => at += 2,
+        }
+    }
 }
 
 /// Without linear white space at either end.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let bytes = text.as_bytes();
+    let is_space = |b: Option<&u8>| matches!(b, Some(b' ' | b'\t'));
+    let (mut from, mut to) = (0, bytes.len());
+    while is_space(bytes.get(from)) {
+        from += 1;
+    }
+    while to > from && is_space(bytes.get(to - 1)) {
+        to -= 1;
+    }
+    text.get(from..to).unwrap_or_default()
 }
 
-/// Reads `;name=value;flag`, the leading semicolon included; an empty text is no parameters. Control characters within
-/// quotes become spaces.
-pub(crate) fn params(text: &str) -> Result<Params, Bad> {
+/// What stands before the first `at` and what stands after it.
+pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let found = memchr::memchr(at, text.as_bytes())?;
+    Some((text.get(..found)?, text.get(found + 1..)?))
+}
+
+/// What stands before the first `at`, and the rest with it; the rest is empty when there is none.
+pub(crate) fn cut_before(text: &str, at: u8) -> (&str, &str) {
+    let found = memchr::memchr(at, text.as_bytes()).unwrap_or(text.len());
+    text.split_at_checked(found).unwrap_or((text, ""))
+}
+
+/// Reads `;name=value;flag`, the leading semicolon included, one at a time; an empty text is no parameters. A fault is
+/// the last item.
+#[derive(Clone)]
+pub(crate) struct EachParam<'a> {
+    parts: Option<Parts<'a>>,
+    taken: usize,
+}
+
+/// See [`EachParam`].
+pub(crate) fn each_param(text: &str) -> Result<EachParam<'_>, Bad> {
     let text = trim(text);
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rest = text.strip_prefix(';').ok_or(Bad)?;
-    let mut out = Vec::new();
-    for part in split(rest, b';')? {
-        let (name, value) = match part.split_once('=') {
-            Some((name, value)) => (trim(name), Some(trim(value))),
-            None => (part, None),
+    let parts = match text.strip_prefix(';') {
+        Some(rest) => Some(parts(rest, b';')),
+        None if text.is_empty() => None,
+        None => return Err(Bad),
+    };
+    Ok(EachParam { parts, taken: 0 })
+}
+
+impl<'a> Iterator for EachParam<'a> {
+    type Item = Result<(&'a str, Option<&'a str>), Bad>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = match self.parts.as_mut()?.next()? {
+            Ok(part) if self.taken < PARAMS_MAX => param_of(part),
+            _ => Err(Bad),
         };
-        if !is_token(name) || !value.is_none_or(is_param_value) || out.len() == PARAMS_MAX {
-            return Err(Bad);
+        self.taken += 1;
+        if read.is_err() {
+            self.parts = None;
         }
-        // A value is written again as it stood, but a quoted string may hold what no line of ours may.
-        out.push((name.to_owned(), value.map(|v| v.replace(char::is_control, " "))));
+        Some(read)
     }
-    Ok(out)
+}
+
+fn param_of(part: &str) -> Result<(&str, Option<&str>), Bad> {
+    let (name, value) = match cut(part, b'=') {
+        Some((name, value)) => (trim(name), Some(trim(value))),
+        None => (part, None),
+    };
+    if is_token(name) && value.is_none_or(is_param_value) { Ok((name, value)) } else { Err(Bad) }
+}
+
+/// The value of the parameter `name` of a text that [`each_param`] reads.
+pub(crate) fn param_in<'a>(text: &'a str, name: &str) -> Option<Option<&'a str>> {
+    let read = each_param(text).ok()?.map_while(Result::ok);
+    read.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+}
+
+/// All of [`each_param`], to be kept. Control characters within quotes become spaces.
+pub(crate) fn params(text: &str) -> Result<Params, Bad> {
+    // A value is written again as it stood, but a quoted string may hold what no line of ours may.
+    let kept = |value: &str| {
+        if is_plain(value) { value.to_owned() } else { value.replace(char::is_control, " ") }
+    };
+    each_param(text)?.map(|read| read.map(|(name, value)| (name.to_owned(), value.map(kept)))).collect()
 }
 
 /// A generic parameter's value: a token, a host, or one whole quoted string. Control characters of two bytes are none.
@@ -98,25 +259,12 @@ fn is_param_value(value: &str) -> bool {
     if value.starts_with('"') {
         return is_quoted(value);
     }
-    if value.contains(char::is_control) {
-        return false;
-    }
-    !value.is_empty() && value.bytes().all(|b| b > b' ' && b != 0x7f && !b"\",;<>".contains(&b))
+    !value.is_empty() && all(value, class::VALUE) && (is_plain(value) || !value.contains(char::is_control))
 }
 
 /// One quoted string and nothing else.
 pub(crate) fn is_quoted(text: &str) -> bool {
-    let Some(inner) = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else { return false };
-    let mut escaped = false;
-    for b in inner.bytes() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return false,
-            _ => {}
-        }
-    }
-    text.len() >= 2 && !escaped
+    text.starts_with('"') && quoted(text.as_bytes()) == Some(text.len())
 }
 
 /// The content of a quoted string, or the text itself when it is none. Control characters become spaces.
@@ -159,7 +307,7 @@ pub(crate) fn param<'a>(params: &'a [(String, Option<String>)], name: &str) -> O
 
 /// Percent-escapes undone (RFC 3261 section 19.1.2). Bytes that are no UTF-8 become U+FFFD.
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
+    if memchr::memchr(b'%', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     let mut out = Vec::with_capacity(text.len());
@@ -181,11 +329,8 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
 /// Whether every `%` starts an escape of two hexadecimal digits.
 pub(crate) fn escapes_well(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| **b == b'%')
-        .all(|(at, _)| bytes.get(at + 1..at + 3).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit)))
+    memchr::memchr_iter(b'%', bytes)
+        .all(|at| bytes.get(at + 1..at + 3).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit)))
 }
 
 /// `text` with everything escaped that a user part may not hold (RFC 3261 section 25, `user`).

@@ -84,20 +84,7 @@ impl Uri {
 
     /// Reads a URI without angle brackets. White space, control characters and half escapes are refused.
     pub fn parse(input: &str) -> Result<Uri, UriFault> {
-        if input.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"')) {
-            return Err(UriFault);
-        }
-        let (scheme, rest) = input.split_once(':').ok_or(UriFault)?;
-        let starts_well = scheme.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
-        if !starts_well || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) {
-            return Err(UriFault);
-        }
-        match scheme.to_ascii_lowercase().as_str() {
-            "sip" => sip(Scheme::Sip, rest),
-            "sips" => sip(Scheme::Sips, rest),
-            "tel" => tel(rest),
-            other => opaque(other, rest),
-        }
+        UriParts::read(input).map(|parts| parts.to_uri())
     }
 
     /// The user part, escapes undone: the field, for reading.
@@ -167,7 +154,7 @@ pub(crate) fn host_of(ip: IpAddr) -> String {
 /// A host as an address. Brackets around IPv6 may be missing: a Via's `received` often lacks them (RFC 5118 4.5).
 pub(crate) fn ip_of(host: &str) -> Option<IpAddr> {
     let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-    host.parse().ok().or_else(|| three_colons(host))
+    host.parse().ok().or_else(|| host.contains(':').then(|| three_colons(host)).flatten())
 }
 
 /// The grammar of RFC 3261 makes one colon too many before an IPv4 tail, which RFC 5118 section 4.10 wants borne.
@@ -178,90 +165,154 @@ fn three_colons(host: &str) -> Option<IpAddr> {
 }
 
 /// Reads `host` or `host:port`, white space around the colon allowed as in a Via (RFC 3261 section 20.42).
-pub(crate) fn host_port(input: &str) -> Result<(String, Option<u16>), Bad> {
+pub(crate) fn host_port(input: &str) -> Result<(&str, Option<u16>), Bad> {
     let (host, port) = match input.strip_prefix('[').and_then(|rest| rest.find(']')) {
         Some(end) => input.split_at_checked(end + 2).ok_or(Bad)?,
-        None => input.find(':').map_or((input, ""), |colon| input.split_at(colon)),
+        None => text::cut_before(input, b':'),
     };
     let host = text::trim(host);
-    let good = if host.starts_with('[') {
-        ip_of(host).is_some_and(|ip| ip.is_ipv6())
-    } else {
-        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
-    };
+    let good =
+        if host.starts_with('[') { ip_of(host).is_some_and(|ip| ip.is_ipv6()) } else { text::is_host(host) };
     if !good {
         return Err(Bad);
     }
     let port = text::trim(port);
     if port.is_empty() {
-        return Ok((host.to_owned(), None));
+        return Ok((host, None));
     }
     let digits = text::trim(port.strip_prefix(':').ok_or(Bad)?);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Bad);
     }
-    Ok((host.to_owned(), Some(digits.parse().map_err(|_| Bad)?)))
+    Ok((host, Some(digits.parse().map_err(|_| Bad)?)))
 }
 
-fn sip(scheme: Scheme, rest: &str) -> Result<Uri, UriFault> {
-    let (user, rest) = match rest.split_once('@') {
-        Some((user, rest)) => (Some(user), rest),
-        None => (None, rest),
-    };
-    if let Some(user) = user {
-        let allowed =
-            |b: u8| b >= 0x80 || b.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%:#[]^`{|}\\".contains(&b);
-        if user.is_empty() || !text::escapes_well(user) || !user.bytes().all(allowed) {
+/// A URI that reads, its parts where they stand: what is asked of most URIs needs no copy.
+#[derive(Clone, Copy)]
+pub(crate) struct UriParts<'a> {
+    pub(crate) kind: Kind,
+    scheme: &'a str,
+    user: Option<&'a str>,
+    host: &'a str,
+    port: Option<u16>,
+    params: &'a str,
+    pub(crate) headers: Option<&'a str>,
+}
+
+/// A [`Scheme`] without its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sip,
+    Sips,
+    Tel,
+    Other,
+}
+
+impl<'a> UriParts<'a> {
+    /// See [`Uri::parse`].
+    pub(crate) fn read(input: &'a str) -> Result<UriParts<'a>, UriFault> {
+        if !text::is_unbroken(input) {
             return Err(UriFault);
         }
+        let (scheme, rest) = text::cut(input, b':').ok_or(UriFault)?;
+        let starts_well = scheme.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+        if !starts_well || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) {
+            return Err(UriFault);
+        }
+        let parts = UriParts {
+            kind: Kind::Other,
+            scheme,
+            user: None,
+            host: rest,
+            port: None,
+            params: "",
+            headers: None,
+        };
+        if scheme.eq_ignore_ascii_case("sip") {
+            parts.sip(Kind::Sip, rest)
+        } else if scheme.eq_ignore_ascii_case("sips") {
+            parts.sip(Kind::Sips, rest)
+        } else if scheme.eq_ignore_ascii_case("tel") {
+            parts.tel(rest)
+        } else if rest.is_empty() {
+            Err(UriFault)
+        } else {
+            Ok(parts)
+        }
     }
-    let (rest, headers) = match rest.split_once('?') {
-        Some((rest, headers)) => (rest, Some(headers)),
-        None => (rest, None),
-    };
-    if rest.contains('@') || headers.is_some_and(|h| h.is_empty() || h.contains('@')) {
-        return Err(UriFault);
-    }
-    let (host, params) = rest.find(';').map_or((rest, ""), |at| rest.split_at(at));
-    let (host, port) = host_port(host)?;
-    Ok(Uri {
-        user: user.map(|user| decoded(user).into_owned()),
-        raw: user.map(str::to_owned),
-        params: uri_params(params)?,
-        headers: headers.map(str::to_owned),
-        ..Uri::bare(scheme, &host, port)
-    })
-}
 
-/// RFC 3966 section 3. A local number without its context is taken: trunks send them.
-fn tel(rest: &str) -> Result<Uri, UriFault> {
-    let (number, params) = rest.find(';').map_or((rest, ""), |at| rest.split_at(at));
-    let digits = number.strip_prefix('+').unwrap_or(number);
-    let good = |b: u8| b.is_ascii_hexdigit() || b"*#-.()".contains(&b);
-    if digits.is_empty() || !digits.bytes().all(good) {
-        return Err(UriFault);
+    fn sip(self, kind: Kind, rest: &'a str) -> Result<UriParts<'a>, UriFault> {
+        let (user, rest) = match text::cut(rest, b'@') {
+            Some((user, rest)) => (Some(user), rest),
+            None => (None, rest),
+        };
+        if user.is_some_and(|user| !text::is_user(user) || !text::escapes_well(user)) {
+            return Err(UriFault);
+        }
+        let (rest, headers) = match text::cut(rest, b'?') {
+            Some((rest, headers)) => (rest, Some(headers)),
+            None => (rest, None),
+        };
+        if rest.contains('@') || headers.is_some_and(|h| h.is_empty() || h.contains('@')) {
+            return Err(UriFault);
+        }
+        let (host, params) = text::cut_before(rest, b';');
+        let (host, port) = host_port(host)?;
+        check_params(params)?;
+        Ok(UriParts { kind, user, host, port, params, headers, ..self })
     }
-    Ok(Uri {
-        user: Some(number.to_owned()),
-        raw: Some(number.to_owned()),
-        params: uri_params(params)?,
-        ..Uri::bare(Scheme::Tel, "", None)
-    })
-}
 
-fn opaque(scheme: &str, rest: &str) -> Result<Uri, UriFault> {
-    if rest.is_empty() {
-        return Err(UriFault);
+    /// RFC 3966 section 3. A local number without its context is taken: trunks send them.
+    fn tel(self, rest: &'a str) -> Result<UriParts<'a>, UriFault> {
+        let (number, params) = text::cut_before(rest, b';');
+        let digits = number.strip_prefix('+').unwrap_or(number);
+        let good = |b: u8| b.is_ascii_hexdigit() || b"*#-.()".contains(&b);
+        if digits.is_empty() || !digits.bytes().all(good) {
+            return Err(UriFault);
+        }
+        check_params(params)?;
+        Ok(UriParts { kind: Kind::Tel, user: Some(number), host: "", params, ..self })
     }
-    Ok(Uri::bare(Scheme::Other(scheme.to_owned()), rest, None))
+
+    /// A copy that lives on.
+    pub(crate) fn to_uri(self) -> Uri {
+        let scheme = match self.kind {
+            Kind::Sip => Scheme::Sip,
+            Kind::Sips => Scheme::Sips,
+            Kind::Tel => Scheme::Tel,
+            Kind::Other => Scheme::Other(self.scheme.to_ascii_lowercase()),
+        };
+        let user = |raw| if self.kind == Kind::Tel { Cow::Borrowed(raw) } else { decoded(raw) };
+        Uri {
+            user: self.user.map(|raw| user(raw).into_owned()),
+            raw: self.user.map(str::to_owned),
+            // They were read before.
+            params: text::params(self.params).unwrap_or_default(),
+            headers: self.headers.map(str::to_owned),
+            ..Uri::bare(scheme, self.host, self.port)
+        }
+    }
+
+    /// The user part, escapes undone.
+    pub(crate) fn user(&self) -> Option<Cow<'a, str>> {
+        self.user.map(|raw| if self.kind == Kind::Tel { Cow::Borrowed(raw) } else { decoded(raw) })
+    }
+
+    /// The value of a parameter: `Some(None)` when it stands without one, as `lr` does.
+    pub(crate) fn param(&self, name: &str) -> Option<Option<&'a str>> {
+        text::param_in(self.params, name)
+    }
 }
 
 /// A URI's parameters know no quoted strings and no white space (RFC 3261 section 25, `uri-parameters`).
-fn uri_params(input: &str) -> Result<Params, Bad> {
-    let params = text::params(input)?;
-    let known =
-        |v: &Option<String>| v.as_deref().is_none_or(|v| !v.starts_with('"') && text::escapes_well(v));
-    if params.iter().all(|(_, v)| known(v)) { Ok(params) } else { Err(Bad) }
+fn check_params(input: &str) -> Result<(), Bad> {
+    for read in text::each_param(input)? {
+        let (_, value) = read?;
+        if value.is_some_and(|v| v.starts_with('"') || !text::escapes_well(v)) {
+            return Err(Bad);
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Uri {

@@ -95,18 +95,13 @@ impl MessageBuilder {
         }
         self.head.push_str(name);
         self.head.push_str(": ");
-        if is_plain(value) {
+        if super::text::is_plain(value) {
             self.head.push_str(value);
         } else {
             self.head.extend(value.chars().map(without_control));
         }
         self.head.push_str("\r\n");
     }
-}
-
-/// Printable ASCII only, as nearly every value is: it can be copied whole.
-fn is_plain(value: &str) -> bool {
-    value.bytes().all(|b| (b' '..0x7f).contains(&b))
 }
 
 fn without_control(c: char) -> char {
