@@ -77,9 +77,14 @@ impl Entropy {
     /// `len` lower-case hexadecimal digits, for tags, branches and Call-IDs.
     pub fn token(&mut self, len: usize) -> String {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut bytes = vec![0; len];
-        self.fill(&mut bytes);
-        bytes.iter().map(|b| char::from(HEX[usize::from(b & 15)])).collect()
+        let mut out = String::with_capacity(len + 1);
+        while out.len() < len {
+            let mut byte = [0];
+            self.fill(&mut byte);
+            out.extend([byte[0] >> 4, byte[0] & 15].map(|half| char::from(HEX[usize::from(half)])));
+        }
+        out.truncate(len);
+        out
     }
 }
 

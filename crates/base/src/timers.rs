@@ -39,6 +39,14 @@ impl<K: Ord + Copy> Timers<K> {
         }
     }
 
+    /// Stops every timer from `first` to `last`, both included.
+    pub fn cancel_between(&mut self, first: K, last: K) {
+        while let Some((&key, &at)) = self.by_key.range(first..=last).next() {
+            self.by_key.remove(&key);
+            self.by_time.remove(&(at, key));
+        }
+    }
+
     /// When `key` fires, if it runs.
     pub fn at(&self, key: K) -> Option<Instant> {
         self.by_key.get(&key).copied()
@@ -94,5 +102,13 @@ mod tests {
         assert!(!t.cancel('b'));
         assert_eq!(t.expire(Instant::from_secs(9)), Some('c'));
         assert!(t.is_empty());
+        for key in 'a'..='e' {
+            t.set(key, Instant::from_secs(1));
+        }
+        t.cancel_between('b', 'd');
+        assert_eq!(
+            (t.len(), t.expire(Instant::from_secs(1)), t.expire(Instant::from_secs(1))),
+            (2, Some('a'), Some('e'))
+        );
     }
 }

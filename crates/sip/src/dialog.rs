@@ -1,6 +1,6 @@
 //! Dialogs, RFC 3261 section 12: who talks to whom, in which order, by which route. No state of a call is here.
 
-use crate::message::{Message, MessageBuilder, Method, Uri};
+use crate::message::{Message, MessageBuilder, Method, UriParts};
 
 /// One side's view of a dialog. From and To are kept as they stand on the wire, tags and all.
 #[derive(Clone)]
@@ -53,9 +53,9 @@ impl Dialog {
             local: format!("{to};tag={local_tag}"),
             remote: invite.header("From")?.to_owned(),
             local_tag,
-            remote_tag: Some(invite.from().ok()?.tag().unwrap_or_default().to_owned()),
+            remote_tag: Some(invite.tag_in_from().unwrap_or_default().to_owned()),
             local_cseq: CSEQ_FIRST,
-            remote_cseq: Some(invite.cseq().ok()?.0),
+            remote_cseq: Some(invite.cseq_number()?),
             target: contact_of(invite).or_else(|| from_of_old(invite))?,
             routes: Vec::new(),
         };
@@ -68,7 +68,7 @@ impl Dialog {
         if let Some(to) = response.header("To") {
             self.remote = to.to_owned();
         }
-        self.remote_tag = response.to().ok().map(|to| to.tag().unwrap_or_default().to_owned());
+        self.remote_tag = Some(response.tag_in_to().unwrap_or_default().to_owned());
         self.routes = record_routes(response);
         self.routes.reverse();
         self.refresh(response);
@@ -134,8 +134,7 @@ impl Dialog {
 }
 
 fn without_headers(uri: &str) -> String {
-    let Ok(mut read) = Uri::parse(uri) else { return uri.to_owned() };
-    if read.headers.take().is_some() { read.to_string() } else { uri.to_owned() }
+    UriParts::read(uri).map_or(uri, |read| read.without_headers()).to_owned()
 }
 
 fn record_routes(message: &Message) -> Vec<String> {
@@ -145,15 +144,13 @@ fn record_routes(message: &Message) -> Vec<String> {
 
 /// The URI of the first Contact.
 fn contact_of(message: &Message) -> Option<String> {
-    let mut uri = message.contact().ok()?.first()?.uri.clone();
     // RFC 3261 section 19.1.5: headers of a URI are not for a Request-URI.
-    uri.headers = None;
-    Some(uri.to_string())
+    message.contact_uri().map(|uri| uri.without_headers().to_owned())
 }
 
 /// The From of a request that was made before RFC 3261, which had Contact mandatory only later (RFC 4475 3.4.1).
 fn from_of_old(message: &Message) -> Option<String> {
-    let old = message.top_via().is_ok_and(|via| !via.is_rfc3261()) && message.header("Contact").is_none();
+    let old = message.hop().is_some_and(|hop| hop.branch.is_none()) && message.header("Contact").is_none();
     let mut uri = message.from().ok().filter(|_| old)?.uri;
     uri.headers = None;
     Some(uri.to_string())
@@ -168,7 +165,7 @@ fn bare(route: &str) -> &str {
 }
 
 fn is_loose(route: &str) -> bool {
-    Uri::parse(bare(route)).is_ok_and(|uri| uri.param("lr").is_some())
+    UriParts::read(bare(route)).is_ok_and(|uri| uri.param("lr").is_some())
 }
 
 #[cfg(test)]

@@ -234,7 +234,7 @@ impl Registrar {
         if to.user().as_deref() != Some(who.user()) {
             return Err(403);
         }
-        let (cseq, _) = request.cseq().map_err(|_| 400u16)?;
+        let cseq = request.cseq_number().ok_or(400u16)?;
         let user = who.user();
         let (path, outbound) = way(request)?;
         match request.contact().map_err(|_| 400u16)? {
@@ -267,7 +267,7 @@ impl Registrar {
             return None;
         }
         let to = request.to().ok()?.uri;
-        let (user, (cseq, _)) = (to.user()?, request.cseq().ok()?);
+        let (user, cseq) = (to.user()?, request.cseq_number()?);
         let same = |b: &Binding| {
             b.flow == flow && b.cseq == cseq && b.call_id == request.call_id() && now.since(b.granted) < T64
         };
@@ -283,7 +283,7 @@ impl Registrar {
         let bindings = self.bindings(user);
         let mut headers: Vec<_> = bindings.iter().map(|b| ("Contact", contact(b, now))).collect();
         headers.extend(request.headers("Path").map(|path| ("Path", path.to_owned())));
-        let cseq = request.cseq().map_or(0, |(cseq, _)| cseq);
+        let cseq = request.cseq_number().unwrap_or_default();
         let here = |b: &Binding| b.reg_id.is_some() && b.cseq == cseq && b.call_id == request.call_id();
         if bindings.iter().any(here) {
             headers.push(("Require", "outbound".to_owned()));

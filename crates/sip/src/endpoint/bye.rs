@@ -6,6 +6,7 @@ use crate::Flow;
 use crate::message::{Message, Method};
 use crate::transaction::Request;
 use senim_base::Instant;
+use std::sync::Arc;
 
 impl Endpoint {
     /// Ends a session: a refusal for a call that waits for our answer, CANCEL for one of ours that rings, BYE for one
@@ -80,7 +81,7 @@ impl Endpoint {
     }
 
     /// The peer's BYE.
-    pub(super) fn bye_received(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) {
+    pub(super) fn bye_received(&mut self, id: SessionId, flow: Flow, request: &Arc<Message>, now: Instant) {
         self.answer(flow, request, 200, &[], now);
         let Some(state) = self.sessions.get(&id).map(|s| s.state) else { return };
         let ended = Event::Ended { session: id, ending: Ending::RemoteBye };

@@ -7,10 +7,11 @@ use crate::message::Message;
 use crate::transaction::timers::T64;
 use crate::transaction::{Request, TxId, cancel_of};
 use senim_base::Instant;
+use std::sync::Arc;
 
 impl Endpoint {
     /// The peer's CANCEL. It means something only as long as its INVITE has no final answer.
-    pub(super) fn cancel(&mut self, flow: Flow, request: &Message, now: Instant) {
+    pub(super) fn cancel(&mut self, flow: Flow, request: &Arc<Message>, now: Instant) {
         let Some((invite, user)) = self.transactions.cancelled_by(request) else {
             self.charge(flow, now);
             self.refuse(flow, request, 481, &[]);

@@ -11,13 +11,15 @@ use crate::transaction::TxId;
 use crate::transaction::timers::{T1, T2, T64};
 use core::time::Duration;
 use senim_base::Instant;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// How often a ringing call says so again, lest a proxy on the way gives up after three minutes.
 const KEEP_RINGING: Duration = Duration::from_secs(60);
 
 impl Endpoint {
     /// An INVITE of somebody who may call.
-    pub(super) fn invited(&mut self, flow: Flow, request: &Message, origin: Origin, now: Instant) {
+    pub(super) fn invited(&mut self, flow: Flow, request: &Arc<Message>, origin: Origin, now: Instant) {
         if !wire::is_sdp(request) {
             self.answer(flow, request, 415, &[("Accept", wire::SDP)], now);
             return;
@@ -52,8 +54,8 @@ impl Endpoint {
         };
         if let Some(session) = self.sessions.get_mut(&id) {
             session.invite = Some(tx);
-            session.request = Some(Box::new(request.clone()));
-            session.invite_cseq = request.cseq().ok().map(|(number, _)| number);
+            session.request = Some(Arc::clone(request));
+            session.invite_cseq = request.cseq_number();
             session.theirs = wire::sdp_of(request);
             session.credentials = credentials;
             session.learn(request);
@@ -61,7 +63,7 @@ impl Endpoint {
         self.trust(flow);
         let dialled = dialled(request);
         let offer = wire::sdp_of(request);
-        let request = request.clone();
+        let request = Arc::clone(request);
         let invitation = Invitation { session: id, flow, origin, request, dialled, offer, replaces, joins };
         self.tell(Event::Incoming(Box::new(invitation)));
     }
@@ -125,7 +127,7 @@ impl Endpoint {
             s.reoffer = Some(Reoffer::Wanted { sdp: sdp.to_owned(), tries: 0 });
         }
         let Some(request) = s.request.take() else { return };
-        let cseq = request.cseq().map_or(0, |(number, _)| number);
+        let cseq = request.cseq_number().unwrap_or_default();
         let offered = wire::sdp_of(&request).is_none() && !early;
         self.timer_granted(session, grant, now);
         self.await_ack(session, Unacknowledged { tx, cseq, bytes, round: 0, offered }, now);
@@ -199,7 +201,7 @@ impl Endpoint {
     /// The ACK of a 2xx. One that fits nothing is dropped: an ACK is never answered.
     pub(super) fn acknowledged(&mut self, flow: Flow, ack: &Message, now: Instant) {
         let Some(id) = self.session_of(ack).filter(|id| self.may_be_of_peer(*id, flow)) else { return };
-        let Ok((number, _)) = ack.cseq() else { return };
+        let Some(number) = ack.cseq_number() else { return };
         let fits = self.sessions.get(&id).and_then(|s| s.ok.as_ref()).is_some_and(|ok| ok.cseq == number);
         if fits {
             self.settle(id, wire::sdp_of(ack), now);
@@ -257,5 +259,5 @@ impl Endpoint {
 
 /// What was dialled: the decoded user part, or the number of a `tel:` URI.
 fn dialled(request: &Message) -> String {
-    request.request_uri().and_then(|uri| uri.user().map(|user| user.into_owned())).unwrap_or_default()
+    request.request_uri_parts().and_then(|uri| uri.user().map(Cow::into_owned)).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::Flow;
 use crate::dialog::Dialog;
-use crate::message::{Message, Method, NameAddr, Uri};
+use crate::message::{AddrParts, Message, Method, UriParts};
 use crate::transaction::{News, Request};
 use core::time::Duration;
 use senim_base::Instant;
@@ -20,10 +20,10 @@ impl Endpoint {
         if self.sessions.len() >= SESSIONS_MAX || self.transactions.is_full() {
             return Err(Refusal::TooManySessions);
         }
-        let readable = Uri::parse(&outgoing.uri).is_ok()
+        let readable = UriParts::read(&outgoing.uri).is_ok()
             && [&outgoing.from, &outgoing.to]
                 .iter()
-                .all(|name| NameAddr::parse(name).is_ok_and(|n| n.tag().is_none()));
+                .all(|name| AddrParts::read(name).is_ok_and(|n| n.tag().is_none()));
         if !readable {
             return Err(Refusal::BadAddress);
         }
@@ -134,7 +134,7 @@ impl Endpoint {
     /// The SDP that a 2xx stands for. It is acknowledged, unless it brings an offer that the switch has to answer.
     fn answered(&mut self, id: SessionId, response: &Message, now: Instant) -> Option<Vec<u8>> {
         let session = self.sessions.get_mut(&id)?;
-        let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = response.tag_in_to().unwrap_or_default();
         let early = session.early.iter().find(|early| early.tag == tag).and_then(|early| early.sdp.clone());
         let sdp = wire::sdp_of(response).or(early);
         session.theirs.clone_from(&sdp);
@@ -175,7 +175,7 @@ impl Endpoint {
             session.state = State::Confirmed;
             session.outgoing = None;
             session.learn(response);
-            let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+            let tag = response.tag_in_to().unwrap_or_default();
             if let Some(early) = session.early.iter().find(|early| early.tag == tag) {
                 session.dialog = early.dialog.clone();
             }
@@ -248,7 +248,7 @@ impl Endpoint {
     /// Sends the ACK of a 2xx by the dialog's route and keeps it for copies of the 2xx.
     pub(super) fn acknowledge(&mut self, id: SessionId, response: &Message, sdp: Option<&str>) {
         let branch = self.branch();
-        let Ok((cseq, _)) = response.cseq() else { return };
+        let Some(cseq) = response.cseq_number() else { return };
         let Some(session) = self.sessions.get(&id) else { return };
         let authorization = session.authorization.as_ref();
         let bytes = self.ack(&session.dialog, session.flow, cseq, &branch, authorization, sdp);
@@ -281,8 +281,8 @@ impl Endpoint {
     /// A copy of the 2xx: its ACK was lost. Or the 2xx of another phone that the INVITE was forked to: one talk is
     /// enough, so it is acknowledged and ended (RFC 3261 section 13.2.2.4).
     fn answered_again(&mut self, id: SessionId, response: &Message, now: Instant) {
-        let (Ok((cseq, _)), Ok(to)) = (response.cseq(), response.to()) else { return };
-        let tag = to.tag().unwrap_or_default();
+        let Some(cseq) = response.cseq_number() else { return };
+        let tag = response.tag_in_to().unwrap_or_default();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let flow = session.flow;
         if session.dialog.is_peer(tag) {

@@ -411,8 +411,6 @@ impl Endpoint {
     }
 
     fn stop_clocks(&mut self, id: SessionId) {
-        for clock in Clock::ALL {
-            self.timers.cancel(Due::Session(id, clock));
-        }
+        self.timers.cancel_between(Due::Session(id, Clock::FIRST), Due::Session(id, Clock::LAST));
     }
 }

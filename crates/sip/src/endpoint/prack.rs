@@ -8,6 +8,7 @@ use crate::Flow;
 use crate::message::{Message, text};
 use crate::transaction::timers::{T1, T64};
 use senim_base::Instant;
+use std::sync::Arc;
 
 /// Largest first RSeq is one less than this (RFC 3262 section 3): it cannot wrap within a call.
 const RSEQ_FIRST_MAX: u32 = 1 << 30;
@@ -86,7 +87,7 @@ impl Endpoint {
     }
 
     /// The caller's PRACK.
-    pub(super) fn prack_received(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) {
+    pub(super) fn prack_received(&mut self, id: SessionId, flow: Flow, request: &Arc<Message>, now: Instant) {
         let session = self.sessions.get(&id);
         let invite = session.and_then(|s| s.invite_cseq);
         let rseq = session.and_then(|s| s.reliable.as_ref()).map(|r| r.rseq);
@@ -124,13 +125,13 @@ impl Endpoint {
         &mut self,
         id: SessionId,
         flow: Flow,
-        request: &Message,
+        request: &Arc<Message>,
         sdp: Vec<u8>,
         now: Instant,
     ) {
         let Some(tx) = self.take_up(flow, request, User::Reoffered(id), now) else { return };
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.pending = Some(Pending { tx, request: Box::new(request.clone()) });
+            session.pending = Some(Pending { tx, request: Arc::clone(request) });
         }
         self.timers.set(Due::Session(id, Clock::OfferLate), now + OFFER_MAX);
         self.tell_of(id, Event::Reoffered { session: id, sdp: Some(sdp) });
@@ -154,7 +155,7 @@ impl Endpoint {
     /// A provisional answer to our call: notes its early dialog, acknowledges it when it asks for that. `None`: it
     /// came before or out of order, or its dialog is one too many. Else the number of the early dialog.
     pub(super) fn early(&mut self, id: SessionId, response: &Message, now: Instant) -> Option<usize> {
-        let tag = response.to().ok()?.tag().unwrap_or_default().to_owned();
+        let tag = response.tag_in_to().unwrap_or_default().to_owned();
         let rseq = response.header("RSeq").and_then(text::saturating_u32);
         let rseq = rseq.filter(|_| wire::lists(response, "Require", "100rel"));
         let session = self.sessions.get_mut(&id)?;
@@ -182,7 +183,7 @@ impl Endpoint {
             early.agreed |= rseq.is_some() && session.ours.is_some();
             early.sdp = sdp;
         }
-        if let (Some(rseq), Ok((cseq, _))) = (rseq, response.cseq()) {
+        if let (Some(rseq), Some(cseq)) = (rseq, response.cseq_number()) {
             let errand =
                 Errand::new(Task::Prack, vec![("RAck", format!("{rseq} {cseq} INVITE"))]).within(tag);
             self.send_errand(id, errand, now);

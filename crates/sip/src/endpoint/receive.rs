@@ -3,12 +3,13 @@
 
 use super::{Endpoint, Fault, Origin, TrunkSource, stun, wire};
 use crate::guard::{Authenticated, Verdict};
-use crate::message::{Malformed, Message, Method, ParseFault, Scheme};
+use crate::message::{Kind, Malformed, Message, Method, ParseFault};
 use crate::overload::Peek;
 use crate::registrar::EXTENSIONS;
 use crate::transaction::Heard;
 use crate::{Flow, FramingFault, Transport};
 use senim_base::Instant;
+use std::sync::Arc;
 
 impl Endpoint {
     pub(super) fn datagram(&mut self, flow: Flow, bytes: &[u8], now: Instant) -> Result<(), Fault> {
@@ -32,7 +33,7 @@ impl Endpoint {
         match Message::parse(bytes) {
             Ok(mut message) if message.is_request() => {
                 message.stamp_source(flow.remote);
-                self.request(flow, &message, now)
+                self.request(flow, &Arc::new(message), now)
             }
             Ok(message) => {
                 self.heard(flow, &message, now);
@@ -119,7 +120,7 @@ impl Endpoint {
         }
     }
 
-    fn request(&mut self, flow: Flow, request: &Message, now: Instant) -> Result<(), Fault> {
+    fn request(&mut self, flow: Flow, request: &Arc<Message>, now: Instant) -> Result<(), Fault> {
         let Some(method) = request.method() else { return Err(Fault::Garbage) };
         let within = request.has_to_tag();
         // Neither takes memory outside of a dialog, so there is nothing that a copy could meet.
@@ -157,7 +158,7 @@ impl Endpoint {
     }
 
     /// A request outside of any dialog: who may do what.
-    fn outside(&mut self, flow: Flow, request: &Message, method: &Method, now: Instant) {
+    fn outside(&mut self, flow: Flow, request: &Arc<Message>, method: &Method, now: Instant) {
         match method {
             Method::Options => {
                 self.charge(flow, now);
@@ -244,9 +245,9 @@ fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refuse
     if matches!(method, Method::Other(_)) {
         return Err((501, vec![("Allow", wire::ALLOW.into())]));
     }
-    match request.request_uri().map(|uri| uri.scheme) {
-        Some(Scheme::Sip | Scheme::Tel) => {}
-        Some(Scheme::Sips) if flow.transport.is_secure() => {}
+    match request.request_uri_parts().map(|uri| uri.kind) {
+        Some(Kind::Sip | Kind::Tel) => {}
+        Some(Kind::Sips) if flow.transport.is_secure() => {}
         // A sips: call on an open wire would be promised what it does not get.
         Some(_) => return Err((416, Vec::new())),
         None => return Err((400, Vec::new())),
@@ -262,9 +263,7 @@ fn readable(flow: Flow, request: &Message, method: &Method) -> Result<(), Refuse
         return Err((420, vec![("Unsupported", unsupported.join(", "))]));
     }
     match method {
-        Method::Register
-            if !request.to().is_ok_and(|to| matches!(to.uri.scheme, Scheme::Sip | Scheme::Sips)) =>
-        {
+        Method::Register if !request.to_uri().is_some_and(|to| matches!(to.kind, Kind::Sip | Kind::Sips)) => {
             Err((400, vec![("Warning", "399 senim \"To is no sip address\"".into())]))
         }
         Method::Invite | Method::Update => content(request),

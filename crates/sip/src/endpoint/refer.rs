@@ -13,6 +13,7 @@ use crate::transaction::TxId;
 use core::fmt;
 use core::time::Duration;
 use senim_base::{Instant, Redacted};
+use std::sync::Arc;
 
 /// How long a REFER may wait for [`Endpoint::answer_referral`] before it is declined: less than its sender waits.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -47,7 +48,7 @@ impl fmt::Debug for Referral {
 pub(super) struct Asked {
     cseq: u32,
     /// The REFER itself, until it is answered.
-    waits: Option<(TxId, Box<Message>)>,
+    waits: Option<(TxId, Arc<Message>)>,
     /// RFC 4488: no reports.
     quiet: bool,
     /// The session's first REFER: its reports need no `id` (RFC 3515 section 2.4.6).
@@ -61,17 +62,17 @@ pub(super) struct Asked {
 
 impl Endpoint {
     /// The peer's REFER.
-    pub(super) fn refer(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) {
+    pub(super) fn refer(&mut self, id: SessionId, flow: Flow, request: &Arc<Message>, now: Instant) {
         let referral = match self.referral(id, request) {
             Ok(read) => read,
             Err((status, headers)) => return self.answer(flow, request, status, headers, now),
         };
         let Some(tx) = self.take_up(flow, request, User::Nobody, now) else { return };
-        let cseq = request.cseq().map_or(0, |(number, _)| number);
+        let cseq = request.cseq_number().unwrap_or_default();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.refresh(request);
         let first = !core::mem::replace(&mut session.was_referred, true);
-        let waits = Some((tx, Box::new(request.clone())));
+        let waits = Some((tx, Arc::clone(request)));
         let quiet = !referral.reports;
         let ends = now + REPORTS_MAX;
         session.asked = Some(Asked { cseq, waits, quiet, first, ends, out: false, next: None });
@@ -280,7 +281,7 @@ impl Endpoint {
     }
 
     /// NOTIFY of the peer: a report on our REFER. Other packages are not ours (RFC 6665 section 7.2.3).
-    pub(super) fn notified(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) {
+    pub(super) fn notified(&mut self, id: SessionId, flow: Flow, request: &Arc<Message>, now: Instant) {
         let event = request.header("Event").unwrap_or_default();
         if !kind_of(event).eq_ignore_ascii_case("refer") {
             self.answer(flow, request, 489, &[("Allow-Events", "refer")], now);

@@ -185,7 +185,7 @@ impl Endpoint {
 
     pub(super) fn enrolment_answered(&mut self, id: EnrolmentId, response: &Message, now: Instant) {
         let status = response.status().unwrap_or_default();
-        let number = response.cseq().map_or(0, |(number, _)| number);
+        let number = response.cseq_number().unwrap_or_default();
         let Some(state) = self.enrolments.get(&id).filter(|e| e.cseq == number).map(|e| e.state) else {
             return;
         };

@@ -10,6 +10,7 @@ use crate::message::{Message, Method};
 use crate::transaction::{News, Request, TxId};
 use core::time::Duration;
 use senim_base::Instant;
+use std::sync::Arc;
 
 /// How often an offer that crossed is sent in all. After that the switch learns of the 491.
 const TRIES_MAX: u32 = 4;
@@ -87,7 +88,7 @@ impl Endpoint {
         match status {
             ..200 => {}
             200..300 => {
-                if let Some(bytes) = response.cseq().ok().and_then(|(cseq, _)| session.ack(cseq)) {
+                if let Some(bytes) = response.cseq_number().and_then(|cseq| session.ack(cseq)) {
                     let flow = session.flow;
                     self.transmit(flow, bytes);
                     return;
@@ -186,7 +187,7 @@ impl Endpoint {
     }
 
     /// The peer's re-INVITE or UPDATE.
-    pub(super) fn reoffered(&mut self, id: SessionId, flow: Flow, request: &Message, now: Instant) {
+    pub(super) fn reoffered(&mut self, id: SessionId, flow: Flow, request: &Arc<Message>, now: Instant) {
         let invite = request.method() == Some(&Method::Invite);
         if let Err((status, headers)) = self.reoffer_allowed(id, request, invite) {
             self.answer(flow, request, status, headers, now);
@@ -204,7 +205,7 @@ impl Endpoint {
             self.settle(id, None, now);
         }
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.dialog_with(&wire::from_tag(request)).refresh(request);
+            session.dialog_with(request.tag_in_from().unwrap_or_default()).refresh(request);
             session.learn(request);
         }
         let sdp = wire::sdp_of(request);
@@ -217,7 +218,7 @@ impl Endpoint {
                 let Some(tx) = self.take_up(flow, request, User::Reoffered(id), now) else { return };
                 let same = sdp.as_ref().is_some_and(|sdp| self.changes_nothing(id, request, sdp));
                 let Some(session) = self.sessions.get_mut(&id) else { return };
-                session.pending = Some(Pending { tx, request: Box::new(request.clone()) });
+                session.pending = Some(Pending { tx, request: Arc::clone(request) });
                 match session.ours.clone().filter(|_| same) {
                     Some(ours) => self.answer_reoffer(id, Ok(ours), now),
                     None => self.tell_of(id, Event::Reoffered { session: id, sdp }),
@@ -230,7 +231,7 @@ impl Endpoint {
         &mut self,
         id: SessionId,
         flow: Flow,
-        request: &Message,
+        request: &Arc<Message>,
         grant: Option<Grant>,
         now: Instant,
     ) {
@@ -293,7 +294,7 @@ impl Endpoint {
                 if let Some(s) = self.sessions.get_mut(&session) {
                     s.ours = Some(sdp.clone());
                     let theirs = wire::sdp_of(&request);
-                    let tag = wire::from_tag(&request);
+                    let tag = request.tag_in_from().unwrap_or_default();
                     if let Some(early) = s.early.iter_mut().find(|early| early.tag == tag) {
                         early.sdp.clone_from(&theirs);
                     }
@@ -304,7 +305,7 @@ impl Endpoint {
                 }
                 let bytes = self.response(&request, 200, &tag, &headers, Some(&sdp));
                 if request.method() == Some(&Method::Invite) {
-                    let cseq = request.cseq().map_or(0, |(number, _)| number);
+                    let cseq = request.cseq_number().unwrap_or_default();
                     let offered = wire::sdp_of(&request).is_none();
                     self.await_ack(session, Unacknowledged { tx, cseq, bytes, round: 0, offered }, now);
                 } else {

@@ -8,6 +8,7 @@ use crate::transaction::TxId;
 use crate::{Flow, Transport};
 use senim_base::Instant;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// More headers of a response.
 pub(super) type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -15,7 +16,7 @@ pub(super) type Headers<'a> = &'a [(&'a str, &'a str)];
 impl Endpoint {
     /// Answers a request and remembers nothing: copies of it are answered anew, alike.
     pub(super) fn refuse(&mut self, flow: Flow, request: &Message, status: u16, headers: Headers<'_>) {
-        let tag = self.stateless_tag(request);
+        let tag = self.tag_for(request);
         let bytes = self.response(request, status, &tag, headers, None);
         self.transmit(way_back(flow, request), bytes);
     }
@@ -25,7 +26,7 @@ impl Endpoint {
     pub(super) fn answer(
         &mut self,
         flow: Flow,
-        request: &Message,
+        request: &Arc<Message>,
         status: u16,
         headers: Headers<'_>,
         now: Instant,
@@ -34,7 +35,7 @@ impl Endpoint {
             self.refuse(flow, request, status, headers);
             return;
         };
-        let tag = self.stateless_tag(request);
+        let tag = self.tag_for(request);
         let bytes = self.response(request, status, &tag, headers, None);
         self.transactions.answer(tx, status, bytes, now);
     }
@@ -43,12 +44,11 @@ impl Endpoint {
     pub(super) fn take_up(
         &mut self,
         flow: Flow,
-        request: &Message,
+        request: &Arc<Message>,
         user: User,
         now: Instant,
     ) -> Option<TxId> {
-        let trying = MessageBuilder::response(100, request, None).finish();
-        self.transactions.accept(request, way_back(flow, request), trying, user, now)
+        self.transactions.accept(request, way_back(flow, request), user, now)
     }
 
     /// A response, whole. To gets `tag` unless it has one; SDP and Contact go together, as in an INVITE's 2xx.
@@ -74,6 +74,11 @@ impl Endpoint {
             builder = builder.body(wire::SDP, sdp.as_bytes());
         }
         builder.finish()
+    }
+
+    /// The To tag of a response that makes no dialog: none for a request that brings one.
+    fn tag_for(&self, request: &Message) -> String {
+        if request.has_to_tag() { String::new() } else { self.stateless_tag(request) }
     }
 
     /// A To tag that needs no memory: the same for each copy of a request, guessable by nobody.

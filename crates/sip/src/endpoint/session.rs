@@ -10,6 +10,7 @@ use super::wire;
 use crate::dialog::Dialog;
 use crate::transaction::TxId;
 use crate::{Credentials, Flow, Message, Method};
+use std::sync::Arc;
 
 /// Who is at the other end, as far as it was proved.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub(super) struct Unacknowledged {
 #[derive(Clone)]
 pub(super) struct Pending {
     pub(super) tx: TxId,
-    pub(super) request: Box<Message>,
+    pub(super) request: Arc<Message>,
 }
 
 /// Our own change of media.
@@ -128,7 +129,7 @@ pub(super) struct Session {
     /// The INVITE's transaction, either way.
     pub(super) invite: Option<TxId>,
     /// The peer's INVITE, until our final answer.
-    pub(super) request: Option<Box<Message>>,
+    pub(super) request: Option<Arc<Message>>,
     /// Its number.
     pub(super) invite_cseq: Option<u32>,
     /// The last 18x of ours, to be said again each minute: the same bytes, unless it was a reliable one.
@@ -334,19 +335,7 @@ pub(super) enum Clock {
 }
 
 impl Clock {
-    pub(super) const ALL: [Clock; 13] = [
-        Clock::RepeatOk,
-        Clock::AckLate,
-        Clock::KeepRinging,
-        Clock::CancelGivenUp,
-        Clock::Glare,
-        Clock::Referral,
-        Clock::ReportsLate,
-        Clock::RepeatRing,
-        Clock::PrackLate,
-        Clock::OfferLate,
-        Clock::AnswerLate,
-        Clock::Refresh,
-        Clock::Expired,
-    ];
+    /// By order.
+    pub(super) const FIRST: Clock = Clock::RepeatOk;
+    pub(super) const LAST: Clock = Clock::Expired;
 }

@@ -8,6 +8,7 @@ use core::fmt;
 use core::time::Duration;
 use senim_base::Redacted;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// One INVITE session, either way: from the INVITE to its one terminal event. Never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,7 +202,7 @@ pub struct Invitation {
     /// Who called.
     pub origin: Origin,
     /// The INVITE, for its headers: From, P-Asserted-Identity, Privacy.
-    pub request: Message,
+    pub request: Arc<Message>,
     /// User part of the Request-URI, decoded: what was dialled. The whole number of a `tel:` URI.
     pub dialled: String,
     /// The offer; `None` when the caller wants ours.

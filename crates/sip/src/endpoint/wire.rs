@@ -83,11 +83,6 @@ pub(super) fn lists(message: &Message, header: &str, token: &str) -> bool {
     message.values(header).iter().any(|value| value.eq_ignore_ascii_case(token))
 }
 
-/// The From tag; empty when there is none.
-pub(super) fn from_tag(message: &Message) -> String {
-    message.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default()
-}
-
 /// The SDP of a message, if it has one.
 pub(super) fn sdp_of(message: &Message) -> Option<Vec<u8>> {
     message.body_of(SDP).filter(|body| !body.is_empty()).map(<[u8]>::to_vec)

@@ -8,18 +8,17 @@ use crate::guard::Verdict;
 use crate::message::{Message, Method};
 use crate::{Flow, Transport};
 use senim_base::Instant;
+use std::sync::Arc;
 
 impl Endpoint {
     /// The session that a message of the peer belongs to.
     pub(super) fn session_of(&self, message: &Message) -> Option<SessionId> {
-        let to = message.to().ok()?;
-        let key = (message.header("Call-ID")?.to_owned(), to.tag()?.to_owned());
+        let key = (message.call_id().to_owned(), message.tag_in_to()?.to_owned());
         let id = *self.by_dialog.get(&key)?;
-        let from = message.from().ok()?;
-        self.sessions.get(&id)?.dialog.is_peer(from.tag().unwrap_or_default()).then_some(id)
+        self.sessions.get(&id)?.dialog.is_peer(message.tag_in_from().unwrap_or_default()).then_some(id)
     }
 
-    pub(super) fn within(&mut self, flow: Flow, request: &Message, method: &Method, now: Instant) {
+    pub(super) fn within(&mut self, flow: Flow, request: &Arc<Message>, method: &Method, now: Instant) {
         let Some(id) = self.session_of(request) else {
             self.charge(flow, now);
             self.refuse(flow, request, 481, &[]);
@@ -30,9 +29,9 @@ impl Endpoint {
         }
         self.trust(flow);
         self.follow(id, flow);
-        let tag = wire::from_tag(request);
-        let fresh = match (self.sessions.get_mut(&id), request.cseq()) {
-            (Some(session), Ok((number, _))) => session.dialog_with(&tag).in_order(number),
+        let tag = request.tag_in_from().unwrap_or_default();
+        let fresh = match (self.sessions.get_mut(&id), request.cseq_number()) {
+            (Some(session), Some(number)) => session.dialog_with(tag).in_order(number),
             _ => false,
         };
         if !fresh {

@@ -156,7 +156,10 @@ mod tests {
             ("x", "Session-Expires"),
             ("y", "Identity"),
         ] {
-            assert_eq!((Field::of(letter), Field::of(&letter.to_uppercase())), (Field::of(name), Field::of(name)));
+            assert_eq!(
+                (Field::of(letter), Field::of(&letter.to_uppercase())),
+                (Field::of(name), Field::of(name))
+            );
         }
         for other in ["", "q", "X-Foo", "Via ", "Vias", "P-Asserted-Identity-And-More-Than-That"] {
             assert_eq!(Field::of(other), Field::Other, "{other}");

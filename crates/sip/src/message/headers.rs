@@ -248,7 +248,7 @@ impl<'a> ViaParts<'a> {
         let (head, params) = text::cut_before(input, b';');
         let (protocol, rest) = text::cut(head, b'/').ok_or(ValueFault)?;
         let (version, rest) = text::cut(rest, b'/').ok_or(ValueFault)?;
-        let (transport, sent_by) = text::trim(rest).split_once([' ', '\t']).ok_or(ValueFault)?;
+        let (transport, sent_by) = text::cut_space(text::trim(rest)).ok_or(ValueFault)?;
         let sip = text::trim(protocol).eq_ignore_ascii_case("SIP") && text::trim(version) == "2.0";
         if !sip || !text::is_token(transport) {
             return Err(ValueFault);

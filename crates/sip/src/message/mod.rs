@@ -23,9 +23,10 @@ pub use writer::{MessageBuilder, reason};
 
 use core::fmt;
 use field::Field;
-use headers::{AddrParts, ViaParts};
+pub(crate) use headers::AddrParts;
+use headers::ViaParts;
 use std::net::{IpAddr, SocketAddr};
-use uri::UriParts;
+pub(crate) use uri::{Kind, UriParts};
 
 /// Largest message taken, bytes: what a datagram can hold. A larger one is a fault.
 pub const MESSAGE_MAX: usize = 65_536;
@@ -177,8 +178,7 @@ impl Message {
     }
 
     fn is_named(&self, line: &Line, field: Field, name: &str) -> bool {
-        line.field == field
-            && (field != Field::Other || line.name.get(&self.head).eq_ignore_ascii_case(name))
+        line.field == field && (field != Field::Other || line.name.get(&self.head).eq_ignore_ascii_case(name))
     }
 
     /// The value of the first header of a known name.
@@ -247,7 +247,7 @@ impl Message {
     fn cseq_parts(&self) -> Result<(u32, &str), ParseFault> {
         let value = self.field(Field::CSeq).ok_or(ParseFault::bare(Malformed::Missing("CSeq")))?;
         let read = || {
-            let (number, method) = value.split_once([' ', '\t'])?;
+            let (number, method) = text::cut_space(value)?;
             let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
             // RFC 3261 section 8.1.1.5: less than 2^31.
             let number = number.parse().ok().filter(|n| digits && *n < 1 << 31)?;
@@ -276,8 +276,13 @@ impl Message {
         self.address(Field::To, "To").map(AddrParts::to_addr)
     }
 
+    /// The URI of To, where it stands.
+    pub(crate) fn to_uri(&self) -> Option<UriParts<'_>> {
+        Some(self.address(Field::To, "To").ok()?.uri)
+    }
+
     /// The From tag.
-    pub(crate) fn from_tag(&self) -> Option<&str> {
+    pub(crate) fn tag_in_from(&self) -> Option<&str> {
         match self.known {
             Some(known) => known.from_tag.map(|span| span.get(&self.head)),
             None => self.address(Field::From, "From").ok()?.tag(),
@@ -285,7 +290,7 @@ impl Message {
     }
 
     /// The To tag.
-    pub(crate) fn to_tag(&self) -> Option<&str> {
+    pub(crate) fn tag_in_to(&self) -> Option<&str> {
         match self.known {
             Some(known) => known.to_tag.map(|span| span.get(&self.head)),
             None => self.address(Field::To, "To").ok()?.tag(),
@@ -302,13 +307,17 @@ impl Message {
         Some(Hop { branch: via.unique_branch(), host: via.host, port: via.port })
     }
 
-    /// Whether To carries a tag: the request names a dialog. An unreadable To counts as one that does, so that none is
-    /// added to it.
+    /// Whether To carries a tag: the request names a dialog. An unreadable To that could hold one counts as one that
+    /// does, so that none is added to it.
     pub fn has_to_tag(&self) -> bool {
-        match self.known {
-            Some(known) => known.to_tag.is_some(),
-            None if self.field(Field::To).is_none() => false,
-            None => self.address(Field::To, "To").map_or(true, |to| to.tag().is_some()),
+        if let Some(known) = self.known {
+            return known.to_tag.is_some();
+        }
+        let Some(to) = self.field(Field::To) else { return false };
+        let named = to.as_bytes().windows(3).any(|w| w.eq_ignore_ascii_case(b"tag"));
+        match AddrParts::read(to) {
+            Ok(to) => to.tag().is_some(),
+            Err(_) => named || text::split(to, b';').is_err(),
         }
     }
 
@@ -343,7 +352,10 @@ impl Message {
     /// Every address of a list header: Contact, Route, Record-Route, P-Asserted-Identity. Empty elements are faults.
     pub fn addresses(&self, name: &'static str) -> Result<Vec<NameAddr>, ParseFault> {
         let lines = self.headers(name).flat_map(|line| text::parts(line, b','));
-        lines.map(|part| AddrParts::read(part?).map(AddrParts::to_addr)).collect::<Result<_, _>>().map_err(|_| bad(name))
+        lines
+            .map(|part| AddrParts::read(part?).map(AddrParts::to_addr))
+            .collect::<Result<_, _>>()
+            .map_err(|_| bad(name))
     }
 
     /// Max-Forwards, when there is one.
@@ -369,8 +381,7 @@ impl Message {
         let Ok((top, rest)) = text::first(old, b',') else { return };
         let Ok(via) = ViaParts::read(top) else { return };
         let rport = via.rport.map(|_| source.port());
-        let received =
-            (rport.is_some() || uri::ip_of(via.host) != Some(source.ip())).then_some(source.ip());
+        let received = (rport.is_some() || uri::ip_of(via.host) != Some(source.ip())).then_some(source.ip());
         self.answer_to = answer_to(via.host, received, rport.or(via.port));
         let mut value = String::with_capacity(old.len() + 64);
         via.stamp(&mut value, top, received, rport);
@@ -410,7 +421,6 @@ impl Message {
         out.extend_from_slice(&self.body);
         out
     }
-
 }
 
 /// What a hop says of itself: RFC 3261 section 17.2.3 tells transactions apart by it.

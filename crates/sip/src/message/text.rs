@@ -71,11 +71,12 @@ mod class {
 
 /// Whether every byte is of that class. No early end: most texts are good, and a loop without one is faster.
 fn all(text: &str, class: u8) -> bool {
-    text.bytes().fold(class, |is, b| is & class::TABLE[usize::from(b)]) != 0
+    shared(text) & class != 0
 }
 
-pub(crate) fn is_token_byte(b: u8) -> bool {
-    class::TABLE[usize::from(b)] & class::TOKEN != 0
+/// The classes that every byte is of.
+fn shared(text: &str) -> u8 {
+    text.bytes().fold(u8::MAX, |is, b| is & class::TABLE[usize::from(b)])
 }
 
 pub(crate) fn is_token(text: &str) -> bool {
@@ -84,7 +85,7 @@ pub(crate) fn is_token(text: &str) -> bool {
 
 /// Printable ASCII only, as nearly every value is: it can be copied whole.
 pub(crate) fn is_plain(text: &str) -> bool {
-    all(text, class::PLAIN)
+    text.bytes().fold(true, |plain, b| plain & (b' '..0x7f).contains(&b))
 }
 
 /// The bytes that a user part is made of.
@@ -190,6 +191,12 @@ pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     Some((text.get(..found)?, text.get(found + 1..)?))
 }
 
+/// What stands before the first space or tabulator and what stands after it.
+pub(crate) fn cut_space(text: &str) -> Option<(&str, &str)> {
+    let found = memchr::memchr2(b' ', b'\t', text.as_bytes())?;
+    Some((text.get(..found)?, text.get(found + 1..)?))
+}
+
 /// What stands before the first `at`, and the rest with it; the rest is empty when there is none.
 pub(crate) fn cut_before(text: &str, at: u8) -> (&str, &str) {
     let found = memchr::memchr(at, text.as_bytes()).unwrap_or(text.len());
@@ -259,7 +266,9 @@ fn is_param_value(value: &str) -> bool {
     if value.starts_with('"') {
         return is_quoted(value);
     }
-    !value.is_empty() && all(value, class::VALUE) && (is_plain(value) || !value.contains(char::is_control))
+    let is = shared(value);
+    let good = is & class::VALUE != 0 && !value.is_empty();
+    good && (is & class::PLAIN != 0 || !value.contains(char::is_control))
 }
 
 /// One quoted string and nothing else.

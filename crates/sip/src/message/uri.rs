@@ -190,6 +190,7 @@ pub(crate) fn host_port(input: &str) -> Result<(&str, Option<u16>), Bad> {
 /// A URI that reads, its parts where they stand: what is asked of most URIs needs no copy.
 #[derive(Clone, Copy)]
 pub(crate) struct UriParts<'a> {
+    text: &'a str,
     pub(crate) kind: Kind,
     scheme: &'a str,
     user: Option<&'a str>,
@@ -220,6 +221,7 @@ impl<'a> UriParts<'a> {
             return Err(UriFault);
         }
         let parts = UriParts {
+            text: input,
             kind: Kind::Other,
             scheme,
             user: None,
@@ -291,6 +293,12 @@ impl<'a> UriParts<'a> {
             headers: self.headers.map(str::to_owned),
             ..Uri::bare(scheme, self.host, self.port)
         }
+    }
+
+    /// As it stands, less what follows its `?`.
+    pub(crate) fn without_headers(&self) -> &'a str {
+        let end = self.headers.map_or(self.text.len(), |headers| self.text.len() - headers.len() - 1);
+        self.text.get(..end).unwrap_or(self.text)
     }
 
     /// The user part, escapes undone.

@@ -1,29 +1,40 @@
 //! [`MessageBuilder`]: the only way out. Nothing given to it can add a line that it was not told to add.
 
-use super::{Message, Method};
-use core::fmt::Write;
+use super::{Message, Method, text};
 
 /// Builds a request or a response. Content-Length is added by [`MessageBuilder::finish`].
 #[derive(Clone)]
 #[must_use]
 pub struct MessageBuilder {
-    start: String,
+    /// Start line and headers.
     head: String,
     body: Vec<u8>,
 }
 
+/// Most messages are no longer: one piece of memory, never moved.
+const USUAL: usize = 1_024;
+
 impl MessageBuilder {
+    fn begin(start: &[&str]) -> MessageBuilder {
+        let mut head = String::with_capacity(USUAL);
+        start.iter().for_each(|part| head.push_str(part));
+        head.push_str("\r\n");
+        MessageBuilder { head, body: Vec::new() }
+    }
+
     /// `METHOD uri SIP/2.0`. White space and control characters in the URI are dropped.
     pub fn request(method: &Method, uri: &str) -> MessageBuilder {
-        let uri: String = uri.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
-        MessageBuilder { start: format!("{method} {uri} SIP/2.0"), head: String::new(), body: Vec::new() }
+        let begin = |uri: &str| MessageBuilder::begin(&[method.as_str(), " ", uri, " SIP/2.0"]);
+        if text::is_unbroken(uri) {
+            return begin(uri);
+        }
+        begin(&uri.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect::<String>())
     }
 
     /// A response to `to` with its Vias, From, To, Call-ID and CSeq (RFC 3261 section 8.2.6.2) and the usual reason.
     /// `to_tag` is added to a To that has none. What a malformed request lacks is left out.
     pub fn response(status: u16, to: &Message, to_tag: Option<&str>) -> MessageBuilder {
-        let start = format!("SIP/2.0 {status} {}", reason(status));
-        let mut builder = MessageBuilder { start, head: String::with_capacity(512), body: Vec::new() };
+        let mut builder = MessageBuilder::begin(&["SIP/2.0 ", &status.to_string(), " ", reason(status)]);
         for via in to.headers("Via") {
             builder.push("Via", via);
         }
@@ -32,11 +43,11 @@ impl MessageBuilder {
             builder.push(name, value);
             if let ("To", Some(tag)) = (name, to_tag)
                 && !to.has_to_tag()
-                && tag.bytes().all(super::text::is_token_byte)
+                && text::is_token(tag)
             {
                 // A To without brackets takes parameters as the header's own: appending is right in both forms.
                 builder.head.truncate(builder.head.len() - 2);
-                let _ = write!(builder.head, ";tag={tag}\r\n");
+                [";tag=", tag, "\r\n"].iter().for_each(|part| builder.head.push_str(part));
             }
         }
         builder
@@ -44,10 +55,11 @@ impl MessageBuilder {
 
     /// Another reason phrase, in a response.
     pub fn reason(mut self, phrase: &str) -> MessageBuilder {
-        if let Some(status) = self.start.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)) {
-            let mut start = format!("SIP/2.0 {status} ");
-            start.extend(phrase.chars().map(without_control));
-            self.start = start;
+        const STATUS: usize = "SIP/2.0 200 ".len();
+        let line = self.head.find("\r\n").filter(|_| self.head.starts_with("SIP/2.0 "));
+        if let Some(end) = line.filter(|end| *end >= STATUS) {
+            let phrase: String = phrase.chars().map(without_control).collect();
+            self.head.replace_range(STATUS..end, &phrase);
         }
         self
     }
@@ -78,24 +90,22 @@ impl MessageBuilder {
 
     /// The message on the wire.
     pub fn finish(self) -> Vec<u8> {
-        let mut out = self.start;
-        out.reserve(self.head.len() + self.body.len() + 32);
-        out.push_str("\r\n");
-        out.push_str(&self.head);
-        // Writing to a string cannot fail.
-        let _ = write!(out, "Content-Length: {}\r\n\r\n", self.body.len());
+        let mut out = self.head;
+        let length = self.body.len().to_string();
+        out.reserve(length.len() + self.body.len() + 20);
+        ["Content-Length: ", &length, "\r\n\r\n"].iter().for_each(|part| out.push_str(part));
         let mut out = out.into_bytes();
         out.extend_from_slice(&self.body);
         out
     }
 
     fn push(&mut self, name: &str, value: &str) {
-        if !super::text::is_token(name) {
+        if !text::is_token(name) {
             return;
         }
         self.head.push_str(name);
         self.head.push_str(": ");
-        if super::text::is_plain(value) {
+        if text::is_plain(value) {
             self.head.push_str(value);
         } else {
             self.head.extend(value.chars().map(without_control));

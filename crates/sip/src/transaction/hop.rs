@@ -1,6 +1,7 @@
 //! What a hop says to its neighbour only: the keys that tell transactions apart, the ACK of a refusal, the CANCEL.
 
 use crate::message::{Message, MessageBuilder, Method, StartLine};
+use core::fmt::Write;
 
 /// The Request-URI of a request, as it stood.
 pub(crate) fn request_uri(message: &Message) -> &str {
@@ -15,45 +16,40 @@ pub(super) fn method_of(message: &Message) -> &str {
     message.method().map_or("", Method::as_str)
 }
 
-/// The branch of the top Via, in the one case that comparing wants.
-pub(super) fn branch_of(message: &Message) -> Option<String> {
-    message.top_via().ok()?.branch
-}
-
-/// The method that CSeq names.
-pub(super) fn cseq_method(message: &Message) -> Option<String> {
-    message.cseq().ok().map(|(_, method)| method.as_str().to_owned())
-}
-
 /// RFC 3261 section 17.2.3: branch, sent-by and method; for branches of older make, what RFC 2543 compared, less the
 /// To tag, which an ACK has and its INVITE has not.
 pub(super) fn server_key(request: &Message, method: &str) -> String {
-    let via = request.top_via().ok();
-    let branch = via.as_ref().filter(|v| v.is_rfc3261()).and_then(|v| v.branch.as_deref());
-    let sent_by = via
-        .as_ref()
-        .map(|v| format!("{}:{}", v.host.to_ascii_lowercase(), v.port.unwrap_or(0)))
-        .unwrap_or_default();
-    match branch {
-        Some(branch) => format!("{method} {branch} {sent_by}"),
+    let hop = request.hop();
+    let mut key = String::with_capacity(128);
+    for part in [method, " "] {
+        key.push_str(part);
+    }
+    // Writing to a string cannot fail.
+    match hop.and_then(|hop| hop.branch) {
+        Some(branch) => key.push_str(branch),
         None => {
-            let uri = request_uri(request);
-            let cseq = request.cseq().map_or(0, |(number, _)| number);
-            let tag = request.from().ok().and_then(|f| f.tag().map(str::to_owned)).unwrap_or_default();
-            let call = request.call_id();
-            format!("{method} 2543 {uri} {call} {cseq} {tag} {sent_by}")
+            let (uri, call) = (request_uri(request), request.call_id());
+            let cseq = request.cseq_number().unwrap_or_default();
+            let tag = request.tag_in_from().unwrap_or_default();
+            let _ = write!(key, "2543 {uri} {call} {cseq} {tag}");
         }
     }
+    if let Some(hop) = hop {
+        key.push(' ');
+        key.extend(hop.host.chars().map(|c| c.to_ascii_lowercase()));
+        let _ = write!(key, ":{}", hop.port.unwrap_or(0));
+    }
+    key
 }
 
 /// RFC 3261 section 8.2.2.2: same From tag, Call-ID and CSeq, and no To tag.
 pub(super) fn merge_key(request: &Message) -> Option<String> {
-    if request.to().ok()?.tag().is_some() {
+    if request.has_to_tag() {
         return None;
     }
-    let (number, method) = request.cseq().ok()?;
-    let from = request.from().ok()?;
-    Some(format!("{} {number} {} {}", method.as_str(), from.tag().unwrap_or_default(), request.call_id()))
+    let number = request.cseq_number()?;
+    let (method, tag) = (method_of(request), request.tag_in_from().unwrap_or_default());
+    Some(format!("{method} {number} {tag} {}", request.call_id()))
 }
 
 /// The ACK of a refusal, RFC 3261 section 17.1.1.3: the INVITE's own hop, the response's To.
@@ -66,12 +62,13 @@ pub(crate) fn ack_of_refusal(invite: &[u8], response: &Message) -> Option<Vec<u8
 pub(crate) fn cancel_of(invite: &[u8]) -> Option<(Vec<u8>, String)> {
     let invite = Message::parse(invite).ok()?;
     let bytes = of_same_hop(&invite, &Method::Cancel, invite.header("To")?)?;
-    Some((bytes, branch_of(&invite)?))
+    let branch = invite.hop()?.branch?.to_owned();
+    Some((bytes, branch))
 }
 
 fn of_same_hop(invite: &Message, method: &Method, to: &str) -> Option<Vec<u8>> {
     let StartLine::Request { uri, .. } = invite.start() else { return None };
-    let (number, _) = invite.cseq().ok()?;
+    let number = invite.cseq_number()?;
     let mut builder = MessageBuilder::request(method, uri)
         .header("Via", &invite.top_via().ok()?.to_string())
         .header("Max-Forwards", "70")

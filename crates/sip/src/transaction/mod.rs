@@ -17,11 +17,13 @@ pub(crate) mod timers;
 pub(crate) use hop::cancel_of;
 pub(crate) use table::News;
 
+use crate::message::MessageBuilder;
 use crate::{Flow, IpNet, Message};
 use large::Large;
 use senim_base::{Instant, Timers};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use table::{Action, Class, Event};
 use timers::{Timer, span};
 
@@ -129,10 +131,21 @@ impl Machine {
 /// What names a transaction on the wire. Server and client keys never meet: the side is part of the key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Key {
-    /// Branch and method: ours.
-    Client(String, String),
+    /// Method and branch: ours.
+    Client(String),
     /// Whatever RFC 3261 section 17.2.3 compares: the peer's.
     Server(String),
+}
+
+impl Key {
+    fn of_request(method: &str, branch: &str) -> Key {
+        Key::Client([method, branch].join(" "))
+    }
+
+    /// The key of the request that a response answers (RFC 3261 section 17.1.3). `None`: no branch of ours.
+    fn of_response(response: &Message) -> Option<Key> {
+        Some(Key::of_request(response.cseq_method()?, response.hop()?.branch?))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -144,8 +157,8 @@ struct Transaction<U> {
     key: Key,
     /// What a repeat sends: the request of a client, the last response of a server.
     last: Vec<u8>,
-    /// 100 Trying of an INVITE server, until something better was said.
-    trying: Vec<u8>,
+    /// The INVITE of a server, until something was said: 100 Trying answers it.
+    unanswered: Option<Arc<Message>>,
     /// The ACK of a refusal.
     ack: Vec<u8>,
     /// How often the repeating timer was started.
@@ -236,7 +249,7 @@ impl<U: Copy> Transactions<U> {
         let switched = self.large.by_tcp(&request, now);
         let own = (request.flow, request.bytes);
         let ((flow, bytes), by_udp) = switched.map_or((own.clone(), None), |tcp| (tcp, Some(own)));
-        let key = Key::Client(request.branch, request.method);
+        let key = Key::of_request(&request.method, &request.branch);
         let id = self.insert(machine, key, (user, Room::Live), flow, bytes);
         if let Some(tx) = self.live.get_mut(&id) {
             tx.by_udp = by_udp;
@@ -263,9 +276,8 @@ impl<U: Copy> Transactions<U> {
     /// its room is full.
     pub(crate) fn accept(
         &mut self,
-        request: &Message,
+        request: &Arc<Message>,
         flow: Flow,
-        trying: Vec<u8>,
         user: U,
         now: Instant,
     ) -> Option<TxId> {
@@ -283,13 +295,13 @@ impl<U: Copy> Transactions<U> {
         let id = self.insert(machine, key, (user, room), flow, Vec::new());
         let merge = hop::merge_key(request);
         if let (Some(tx), Some(merge)) = (self.live.get_mut(&id), merge) {
-            tx.trying = trying;
             tx.merge = Some(merge.clone());
             self.by_merge.insert(merge, id);
-        } else if let Some(tx) = self.live.get_mut(&id) {
-            tx.trying = trying;
         }
         if invite {
+            if let Some(tx) = self.live.get_mut(&id) {
+                tx.unanswered = Some(Arc::clone(request));
+            }
             self.arm(id, Timer::Trying, now);
         }
         Some(id)
@@ -331,6 +343,7 @@ impl<U: Copy> Transactions<U> {
         let event = Event::Answer(Class::of(status));
         let (_, actions) = tx.machine.step(event);
         if actions.contains(&Action::Send) {
+            tx.unanswered = None;
             tx.last = bytes;
         }
         self.step(id, event, now);
@@ -338,18 +351,15 @@ impl<U: Copy> Transactions<U> {
 
     /// Where the request went that this answers.
     pub(crate) fn asked(&self, response: &Message) -> Option<Flow> {
-        let key = Key::Client(hop::branch_of(response)?, hop::cseq_method(response)?);
-        self.live.get(self.by_key.get(&key)?).map(|tx| tx.flow)
+        self.live.get(self.by_key.get(&Key::of_response(response)?)?).map(|tx| tx.flow)
     }
 
     /// A response came.
     pub(crate) fn response(&mut self, response: &Message, now: Instant) -> Heard<U> {
-        let (Some(status), Some(branch), Some(method)) =
-            (response.status(), hop::branch_of(response), hop::cseq_method(response))
-        else {
+        let (Some(status), Some(key)) = (response.status(), Key::of_response(response)) else {
             return Heard::Stray;
         };
-        let Some(id) = self.by_key.get(&Key::Client(branch, method)).copied() else { return Heard::Stray };
+        let Some(id) = self.by_key.get(&key).copied() else { return Heard::Stray };
         let class = Class::of(status);
         if class == Class::Failure
             && let Some(tx) = self.live.get_mut(&id)
@@ -397,9 +407,7 @@ impl<U: Copy> Transactions<U> {
         let Some((flow, bytes)) = tx.by_udp.take() else { return false };
         self.large.refused(flow.remote, now);
         (tx.flow, tx.last) = (flow, bytes);
-        for timer in Timer::ALL {
-            self.timers.cancel((id, timer));
-        }
+        self.timers.cancel_between((id, Timer::FIRST), (id, Timer::LAST));
         self.begin(id, now);
         true
     }
@@ -419,9 +427,7 @@ impl<U: Copy> Transactions<U> {
         if let Some(merge) = tx.merge {
             self.by_merge.remove(&merge);
         }
-        for timer in Timer::ALL {
-            self.timers.cancel((id, timer));
-        }
+        self.timers.cancel_between((id, Timer::FIRST), (id, Timer::LAST));
     }
 
     fn insert(
@@ -435,7 +441,6 @@ impl<U: Copy> Transactions<U> {
         self.next += 1;
         let id = TxId(self.next);
         self.by_key.insert(key.clone(), id);
-        let (trying, ack) = (Vec::new(), Vec::new());
         self.live.insert(
             id,
             Transaction {
@@ -445,8 +450,8 @@ impl<U: Copy> Transactions<U> {
                 flow,
                 key,
                 last,
-                trying,
-                ack,
+                unanswered: None,
+                ack: Vec::new(),
                 round: 0,
                 merge: None,
                 by_udp: None,
@@ -472,7 +477,7 @@ impl<U: Copy> Transactions<U> {
         for action in actions {
             match *action {
                 Action::Send | Action::Resend => self.resend(id),
-                Action::Trying => self.say_trying(id),
+                Action::Trying => self.resend(id),
                 Action::Acknowledge => self.acknowledge(id),
                 Action::Arm(timer) => self.arm(id, timer, now),
                 Action::ArmSlow(timer) => {
@@ -496,16 +501,10 @@ impl<U: Copy> Transactions<U> {
     /// Sends the last words again; a ringing INVITE server that has said nothing yet says 100.
     fn resend(&mut self, id: TxId) {
         let Some(tx) = self.live.get_mut(&id) else { return };
-        let bytes = if tx.last.is_empty() { &tx.trying } else { &tx.last };
-        if !bytes.is_empty() {
-            self.out.push_back((tx.flow, bytes.clone()));
+        if let Some(invite) = tx.unanswered.take().filter(|_| tx.last.is_empty()) {
+            tx.last = MessageBuilder::response(100, &invite, None).finish();
         }
-    }
-
-    fn say_trying(&mut self, id: TxId) {
-        let Some(tx) = self.live.get_mut(&id) else { return };
-        if tx.last.is_empty() && !tx.trying.is_empty() {
-            tx.last = core::mem::take(&mut tx.trying);
+        if !tx.last.is_empty() {
             self.out.push_back((tx.flow, tx.last.clone()));
         }
     }
@@ -544,15 +543,15 @@ mod tests {
         Flow { transport, local, remote, connection: 0 }
     }
 
-    fn message(start: &str, branch: &str, to: &str, cseq: &str) -> Message {
+    fn message(start: &str, branch: &str, to: &str, cseq: &str) -> Arc<Message> {
         let text = format!(
             "{start}\r\nVia: SIP/2.0/UDP 198.51.100.7;branch={branch}\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=f\r\n\
              To: <sip:111@x>{to}\r\nCall-ID: c\r\nCSeq: {cseq}\r\nRoute: <sip:p;lr>\r\nContent-Length: 0\r\n\r\n"
         );
-        Message::parse(text.as_bytes()).unwrap()
+        Arc::new(Message::parse(text.as_bytes()).unwrap())
     }
 
-    fn invite(branch: &str) -> Message {
+    fn invite(branch: &str) -> Arc<Message> {
         message("INVITE sip:111@x SIP/2.0", branch, "", "1 INVITE")
     }
 
@@ -601,7 +600,7 @@ mod tests {
     fn a_refusal_is_repeated_until_its_ack() {
         for (transport, lingers_ms) in [(Transport::Udp, 5_000), (Transport::Tcp, 0)] {
             let mut txs = Transactions::new();
-            let id = txs.accept(&invite("z9hG4bK1"), flow(transport), vec![b't'], (), Instant::ZERO).unwrap();
+            let id = txs.accept(&invite("z9hG4bK1"), flow(transport), (), Instant::ZERO).unwrap();
             txs.answer(id, 486, vec![b'b'], Instant::ZERO);
             assert_eq!(sent(&mut txs), ["b"]);
             assert!(txs.repeated(&invite("z9hG4bK1"), Instant::ZERO));
@@ -611,7 +610,7 @@ mod tests {
             assert_eq!(repeats(&mut txs), (vec![], lingers_ms));
         }
         let mut txs = Transactions::new();
-        let id = txs.accept(&invite("z9hG4bK1"), flow(Transport::Udp), vec![], (), Instant::ZERO).unwrap();
+        let id = txs.accept(&invite("z9hG4bK1"), flow(Transport::Udp), (), Instant::ZERO).unwrap();
         txs.answer(id, 486, vec![b'b'], Instant::ZERO);
         assert_eq!(repeats(&mut txs).0.len(), 10);
     }
@@ -651,7 +650,7 @@ mod tests {
     #[test]
     fn branches_of_old_make_are_told_apart_by_what_rfc_2543_compared() {
         let mut txs = Transactions::new();
-        let id = txs.accept(&invite("1"), flow(Transport::Udp), vec![b't'], (), Instant::ZERO).unwrap();
+        let id = txs.accept(&invite("1"), flow(Transport::Udp), (), Instant::ZERO).unwrap();
         txs.answer(id, 486, vec![b'b'], Instant::ZERO);
         let ack = message("ACK sip:111@x SIP/2.0", "1", ";tag=t", "1 ACK");
         assert!(txs.repeated(&ack, Instant::ZERO));
@@ -662,8 +661,7 @@ mod tests {
     #[test]
     fn an_accepted_invite_absorbs_copies_and_leaves_its_ack_to_the_dialog() {
         let mut txs = Transactions::new();
-        let id =
-            txs.accept(&invite("z9hG4bK1"), flow(Transport::Udp), vec![b't'], (), Instant::ZERO).unwrap();
+        let id = txs.accept(&invite("z9hG4bK1"), flow(Transport::Udp), (), Instant::ZERO).unwrap();
         txs.answer(id, 200, vec![b'o'], Instant::ZERO);
         sent(&mut txs);
         assert!(txs.repeated(&invite("z9hG4bK1"), Instant::ZERO));
@@ -692,15 +690,15 @@ mod tests {
         }
         assert!(txs.is_full());
         assert!(txs.request(ours(LIVE_MAX), (), Instant::ZERO).is_none());
-        assert!(txs.accept(&invite("z9hG4bKi"), flow(Transport::Udp), vec![], (), Instant::ZERO).is_some());
+        assert!(txs.accept(&invite("z9hG4bKi"), flow(Transport::Udp), (), Instant::ZERO).is_some());
     }
 
     /// THREATS: REGISTER flood. What does not matter cannot crowd out what does.
     #[test]
     fn each_room_has_its_own_ceiling() {
         let mut txs = Transactions::new();
-        let mut take = |text: &Message| {
-            txs.accept(text, flow(Transport::Udp), vec![], (), Instant::ZERO).map(|id| (id, txs.len()))
+        let mut take = |text: &Arc<Message>| {
+            txs.accept(text, flow(Transport::Udp), (), Instant::ZERO).map(|id| (id, txs.len()))
         };
         for n in 0..OTHERS_MAX {
             let note = message("MESSAGE sip:111@x SIP/2.0", &format!("z9hG4bKm{n}"), "", "1 MESSAGE");
@@ -711,6 +709,6 @@ mod tests {
         assert!(take(&invite("z9hG4bKi")).is_some());
         let (bye, _) = take(&message("BYE sip:111@x SIP/2.0", "z9hG4bKb", ";tag=t", "2 BYE")).unwrap();
         txs.forget(bye);
-        assert!(txs.accept(&note, flow(Transport::Udp), vec![], (), Instant::ZERO).is_none());
+        assert!(txs.accept(&note, flow(Transport::Udp), (), Instant::ZERO).is_none());
     }
 }

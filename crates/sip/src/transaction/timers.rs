@@ -46,7 +46,12 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
+    /// The first and the last by order.
+    pub(crate) const FIRST: Timer = Timer::A;
+    pub(crate) const LAST: Timer = Timer::Trying;
+
     /// Every timer.
+    #[cfg(test)]
     pub(crate) const ALL: [Timer; 13] = [
         Timer::A,
         Timer::B,
