@@ -4,6 +4,9 @@
 #![deny(unsafe_code)]
 
 pub mod media;
+mod pace;
 pub mod phones;
 pub mod resolve;
 pub mod sip;
+
+pub use pace::Pace;

@@ -2,14 +2,13 @@
 //! events go out by a function, sound for the recorder goes into a ring; on the packet path nothing waits and
 //! nothing allocates.
 
-mod pace;
 mod ports;
 mod tape;
 mod worker;
 
 use core::fmt;
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use mio::{Poll, Waker};
 use rtrb::{Consumer, RingBuffer};
 use senim_audio::Bank;
@@ -20,7 +19,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use worker::{Command, WAKER, Worker};
+use worker::{Command, Orders, WAKER, Worker};
 
 /// Ceiling of orders waiting for one worker; a further one is refused to the switch.
 pub const ORDERS_MAX: usize = 65_536;
@@ -108,7 +107,19 @@ pub struct MediaFigures {
 struct Thread {
     orders: SyncSender<Command>,
     waker: Waker,
+    /// The waker was rung since the worker last began to look at its orders.
+    rung: Arc<AtomicBool>,
     thread: JoinHandle<()>,
+}
+
+impl Thread {
+    /// Rings once for however many orders wait.
+    fn wake(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            // A waker that fails means a worker that is awake or gone; either way the queue tells.
+            let _ = self.waker.wake();
+        }
+    }
 }
 
 /// The media threads.
@@ -151,10 +162,13 @@ impl MediaPool {
             let (bank, counters) = (Arc::clone(bank), Arc::clone(&counters));
             let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
             let binds = settings.binds;
+            let rung = Arc::new(AtomicBool::new(false));
+            let heard = Arc::clone(&rung);
             let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
+                let queue = Orders { queue, rung: heard };
                 Worker::new(poll, queue, binds, bank, entropy, producer, counters, clock, on_event).run();
             })?;
-            threads.push(Thread { orders, waker, thread });
+            threads.push(Thread { orders, waker, rung, thread });
             rings.push(consumer);
         }
         Ok((MediaPool { threads, counters }, rings))
@@ -171,8 +185,7 @@ impl MediaPool {
             TrySendError::Full(_) => OrderFault::Full,
             TrySendError::Disconnected(_) => OrderFault::Stopped,
         })?;
-        // A waker that fails means a worker that is awake or gone; either way the queue tells.
-        let _ = thread.waker.wake();
+        thread.wake();
         Ok(())
     }
 
@@ -193,7 +206,7 @@ impl MediaPool {
         for thread in &self.threads {
             // A queue that is full is being read: waiting for room here holds up only the end of the program.
             let _ = thread.orders.send(Command::Stop);
-            let _ = thread.waker.wake();
+            thread.wake();
         }
         for thread in self.threads {
             let _ = thread.thread.join();

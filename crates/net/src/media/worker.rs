@@ -1,11 +1,11 @@
 //! One media thread: waits on its sockets until the next deadline, feeds sessions, does what they ask.
 
-use super::pace::Pace;
 use super::ports::Ports;
 use super::tape::Tape;
 use super::{Binds, Counters};
+use crate::Pace;
 use core::cmp::Reverse;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use mio::{Events, Poll, Token};
 use rtrb::Producer;
@@ -32,6 +32,8 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 const RETRY_EVERY: Duration = Duration::from_millis(10);
 /// How long the last frames may take into the ring when we stop.
 const STOP_MAX: Duration = Duration::from_secs(2);
+/// A worker that is at work for a third of the time looks at its sockets in slots.
+const BUSY: u32 = 3;
 /// Largest datagram read whole; RTP of a telephone is below 600 bytes.
 const DATAGRAM_MAX: usize = 2_048;
 
@@ -41,6 +43,13 @@ pub(crate) enum Command {
     Order(CallId, Order),
     /// Close everything and end.
     Stop,
+}
+
+/// What the pool wants.
+pub(crate) struct Orders {
+    pub(crate) queue: Receiver<Command>,
+    /// Cleared before the queue is looked at: an order that comes later rings again.
+    pub(crate) rung: Arc<AtomicBool>,
 }
 
 /// A call's place.
@@ -53,7 +62,7 @@ struct Seat {
 
 pub(crate) struct Worker<C, E> {
     poll: Poll,
-    queue: Receiver<Command>,
+    orders: Orders,
     binds: Binds,
     bank: Arc<Bank>,
     entropy: Entropy,
@@ -77,7 +86,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     #[allow(clippy::too_many_arguments)] // made in one place, all of it its own
     pub(crate) fn new(
         poll: Poll,
-        queue: Receiver<Command>,
+        orders: Orders,
         binds: Binds,
         bank: Arc<Bank>,
         entropy: Entropy,
@@ -89,7 +98,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         let tape = Tape::new(ring, Arc::clone(&counters));
         Worker {
             poll,
-            queue,
+            orders,
             binds,
             bank,
             entropy,
@@ -111,7 +120,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(READY_MAX);
         let mut ready = Vec::with_capacity(READY_MAX);
-        let mut pace = Pace::new((self.clock)());
+        let mut pace = Pace::new(BUSY, (self.clock)());
         let mut began = (self.clock)();
         while !self.stopping {
             let now = (self.clock)();
@@ -177,8 +186,9 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     }
 
     fn drain_orders(&mut self) {
+        self.orders.rung.swap(false, Ordering::AcqRel);
         loop {
-            match self.queue.try_recv() {
+            match self.orders.queue.try_recv() {
                 Ok(Command::Order(call, order)) => self.order(call, &order),
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
                     self.stopping = true;

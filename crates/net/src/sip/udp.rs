@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::AbortHandle;
@@ -23,7 +24,12 @@ const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 const ERROR_REST: Duration = Duration::from_millis(10);
 
 /// Most datagrams read before they are handed on: one waking of the switch serves a whole burst.
-const BURST_MAX: usize = 32;
+const BURST_MAX: usize = 64;
+
+/// Datagrams in a [`WINDOW`] from which on they are read in slots: a thousand a second.
+const THICK: usize = 250;
+const WINDOW: Duration = Duration::from_millis(250);
+const SLOT: Duration = Duration::from_millis(1);
 
 /// Where datagrams of one socket are sent from.
 pub(super) struct Port {
@@ -105,6 +111,7 @@ pub(super) fn run(
 async fn read(socket: Arc<UdpSocket>, local: SocketAddr, on: Listener) {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     let mut burst = Vec::with_capacity(BURST_MAX);
+    let mut crowd = Crowd::new(Instant::now());
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((len, remote)) => {
@@ -114,12 +121,39 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, on: Listener) {
                 {
                     burst.push(datagram(local, remote, &buffer, len));
                 }
+                let rest = crowd.came(burst.len(), Instant::now());
                 burst.drain(..).for_each(&*on);
+                if !rest.is_zero() {
+                    tokio::time::sleep(rest).await;
+                }
             }
             // An ICMP error of some earlier datagram: says nothing of this socket.
             Err(fault) if is_of_one_peer(&fault) => {}
             Err(_) => tokio::time::sleep(ERROR_REST).await,
         }
+    }
+}
+
+/// Whether datagrams come so thick that waking for each costs more than waiting for some.
+struct Crowd {
+    window: Instant,
+    came: usize,
+    thick: bool,
+}
+
+impl Crowd {
+    fn new(now: Instant) -> Crowd {
+        Crowd { window: now, came: 0, thick: false }
+    }
+
+    /// Counts a burst and says how long to rest after it.
+    fn came(&mut self, burst: usize, now: Instant) -> Duration {
+        self.came += burst;
+        if now.duration_since(self.window) >= WINDOW {
+            self.thick = self.came >= if self.thick { THICK / 2 } else { THICK };
+            (self.window, self.came) = (now, 0);
+        }
+        if self.thick && burst < BURST_MAX { SLOT } else { Duration::ZERO }
     }
 }
 
@@ -163,6 +197,27 @@ fn is_of_one_peer(fault: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn datagrams_that_come_thick_are_read_in_slots_until_they_thin_out() {
+        let begin = Instant::now();
+        let mut crowd = Crowd::new(begin);
+        let mut rests = |every: Duration, from: Duration| {
+            let mut at = from;
+            let mut last = Duration::ZERO;
+            while at < from + Duration::from_secs(1) {
+                last = crowd.came(1, begin + at);
+                at += every;
+            }
+            last
+        };
+        let (ms, s) = (Duration::from_millis, Duration::from_secs);
+        assert_eq!(rests(ms(2), s(0)), Duration::ZERO);
+        assert_eq!(rests(Duration::from_micros(500), s(1)), SLOT);
+        assert_eq!(rests(Duration::from_micros(1_500), s(2)), SLOT, "no flutter");
+        assert_eq!(rests(ms(3), s(3)), Duration::ZERO);
+        assert_eq!(crowd.came(BURST_MAX, begin + s(4)), Duration::ZERO, "more is waiting");
+    }
 
     #[test]
     fn a_full_kernel_loses_a_datagram_and_no_phone() {

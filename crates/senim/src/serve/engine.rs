@@ -6,6 +6,7 @@ use super::inbox::{Inbox, TurnedAway};
 use core::time::Duration;
 use senim_base::CallId;
 use senim_media::Event as MediaEvent;
+use senim_net::Pace;
 use senim_net::media::MediaPool;
 use senim_net::sip::{Arrival as SipArrival, Sender};
 use senim_sip::Flow;
@@ -19,6 +20,8 @@ use std::sync::mpsc::SyncSender;
 
 /// How long an acknowledgement waits for the disk before it goes out all the same, with the alarm standing.
 const SETTLE_MAX: Duration = Duration::from_millis(500);
+/// The switch's thread looks at what has come in slots when it is at work for more than a tenth of the time.
+const BUSY: u32 = 10;
 /// How often the calendar is read.
 const WALL_EVERY: Duration = Duration::from_secs(10);
 /// How old the inbox's picture of who is registered may become.
@@ -104,9 +107,16 @@ impl Engine {
     /// Runs until [`Arrival::Quit`]; gives the edges back so that they close in order.
     pub(super) fn run(mut self, inbox: &Inbox) -> Edges {
         self.carry_out();
+        let mut pace = Pace::new(BUSY, clock::now());
+        let mut began = clock::now();
         loop {
+            let nap = pace.sleep(began, clock::now());
+            if !nap.is_zero() {
+                std::thread::sleep(nap);
+            }
             let due = self.switch.deadline().map_or(self.wall_due, |(at, _)| at.min(self.wall_due));
             let batch = inbox.wait(clock::until(due));
+            began = clock::now();
             for flow in batch.cut {
                 self.edges.sip.disconnect(flow);
             }
@@ -119,6 +129,7 @@ impl Engine {
                 break;
             }
             self.look_at_clocks(inbox);
+            pace.worked(began, clock::now());
         }
         self.write();
         self.edges
