@@ -49,6 +49,7 @@ impl House {
 
     fn order(&self, order: Order) {
         self.pool.order(CALL, order).unwrap();
+        self.pool.ring();
     }
 
     /// Waits for an event.

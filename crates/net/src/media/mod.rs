@@ -19,7 +19,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use worker::{Command, Orders, WAKER, Worker};
+use worker::{Command, WAKER, Worker};
 
 /// Ceiling of orders waiting for one worker; a further one is refused to the switch.
 pub const ORDERS_MAX: usize = 65_536;
@@ -107,15 +107,15 @@ pub struct MediaFigures {
 struct Thread {
     orders: SyncSender<Command>,
     waker: Waker,
-    /// The waker was rung since the worker last began to look at its orders.
-    rung: Arc<AtomicBool>,
+    /// Orders were given that the worker was not woken for.
+    unheard: AtomicBool,
     thread: JoinHandle<()>,
 }
 
 impl Thread {
     /// Rings once for however many orders wait.
     fn wake(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
+        if self.unheard.swap(false, Ordering::AcqRel) {
             // A waker that fails means a worker that is awake or gone; either way the queue tells.
             let _ = self.waker.wake();
         }
@@ -162,19 +162,17 @@ impl MediaPool {
             let (bank, counters) = (Arc::clone(bank), Arc::clone(&counters));
             let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
             let binds = settings.binds;
-            let rung = Arc::new(AtomicBool::new(false));
-            let heard = Arc::clone(&rung);
             let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
-                let queue = Orders { queue, rung: heard };
                 Worker::new(poll, queue, binds, bank, entropy, producer, counters, clock, on_event).run();
             })?;
-            threads.push(Thread { orders, waker, rung, thread });
+            threads.push(Thread { orders, waker, unheard: AtomicBool::new(false), thread });
             rings.push(consumer);
         }
         Ok((MediaPool { threads, counters }, rings))
     }
 
-    /// Gives an order to the worker that owns the call. Orders of one call are obeyed in their order.
+    /// Gives an order to the worker that owns the call; it looks at its orders when [`MediaPool::ring`] wakes it, or when
+    /// it is awake anyway. Orders of one call are obeyed in their order.
     ///
     /// # Errors
     /// See [`OrderFault`].
@@ -185,8 +183,13 @@ impl MediaPool {
             TrySendError::Full(_) => OrderFault::Full,
             TrySendError::Disconnected(_) => OrderFault::Stopped,
         })?;
-        thread.wake();
+        thread.unheard.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Wakes the workers that have orders. Waking for each would be dearer than the orders.
+    pub fn ring(&self) {
+        self.threads.iter().for_each(Thread::wake);
     }
 
     /// What was done so far.
@@ -206,6 +209,7 @@ impl MediaPool {
         for thread in &self.threads {
             // A queue that is full is being read: waiting for room here holds up only the end of the program.
             let _ = thread.orders.send(Command::Stop);
+            thread.unheard.store(true, Ordering::Release);
             thread.wake();
         }
         for thread in self.threads {

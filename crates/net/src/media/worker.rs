@@ -5,7 +5,7 @@ use super::tape::Tape;
 use super::{Binds, Counters};
 use crate::Pace;
 use core::cmp::Reverse;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use mio::{Events, Poll, Token};
 use rtrb::Producer;
@@ -45,13 +45,6 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// What the pool wants.
-pub(crate) struct Orders {
-    pub(crate) queue: Receiver<Command>,
-    /// Cleared before the queue is looked at: an order that comes later rings again.
-    pub(crate) rung: Arc<AtomicBool>,
-}
-
 /// A call's place.
 struct Seat {
     session: Session,
@@ -62,7 +55,7 @@ struct Seat {
 
 pub(crate) struct Worker<C, E> {
     poll: Poll,
-    orders: Orders,
+    queue: Receiver<Command>,
     binds: Binds,
     bank: Arc<Bank>,
     entropy: Entropy,
@@ -86,7 +79,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     #[allow(clippy::too_many_arguments)] // made in one place, all of it its own
     pub(crate) fn new(
         poll: Poll,
-        orders: Orders,
+        queue: Receiver<Command>,
         binds: Binds,
         bank: Arc<Bank>,
         entropy: Entropy,
@@ -98,7 +91,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         let tape = Tape::new(ring, Arc::clone(&counters));
         Worker {
             poll,
-            orders,
+            queue,
             binds,
             bank,
             entropy,
@@ -186,9 +179,8 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     }
 
     fn drain_orders(&mut self) {
-        self.orders.rung.swap(false, Ordering::AcqRel);
         loop {
-            match self.orders.queue.try_recv() {
+            match self.queue.try_recv() {
                 Ok(Command::Order(call, order)) => self.order(call, &order),
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
                     self.stopping = true;

@@ -82,6 +82,8 @@ pub(super) struct Engine {
     turned_away: TurnedAway,
     /// The journal took no more facts: said once.
     full: bool,
+    /// The journal was not woken for the last facts yet.
+    facts_given: bool,
 }
 
 impl Engine {
@@ -101,12 +103,14 @@ impl Engine {
             known: 0,
             turned_away: TurnedAway::default(),
             full: false,
+            facts_given: false,
         }
     }
 
     /// Runs until [`Arrival::Quit`]; gives the edges back so that they close in order.
     pub(super) fn run(mut self, inbox: &Inbox) -> Edges {
         self.carry_out();
+        self.ring();
         let mut pace = Pace::new(BUSY, clock::now());
         let mut began = clock::now();
         loop {
@@ -129,9 +133,11 @@ impl Engine {
                 break;
             }
             self.look_at_clocks(inbox);
+            self.ring();
             pace.worked(began, clock::now());
         }
         self.write();
+        self.ring();
         self.edges
     }
 
@@ -221,6 +227,7 @@ impl Engine {
                     self.backlog.push(record);
                 }
                 Output::Settle => {
+                    self.edges.media.ring();
                     if !self.edges.journal.wait(self.seq, SETTLE_MAX) {
                         self.unsettled = true;
                         tracing::error!(
@@ -254,13 +261,24 @@ impl Engine {
         self.write();
     }
 
+    /// Wakes who has something to do, once a turn: on a busy core each waking is a change of threads and back.
+    fn ring(&mut self) {
+        if core::mem::take(&mut self.facts_given) {
+            self.edges.journal.ring();
+        }
+        self.edges.media.ring();
+    }
+
     /// Hands the facts so far to the journal. A journal that is full keeps them waiting here.
     fn write(&mut self) {
         if self.backlog.is_empty() {
             return;
         }
         match self.edges.journal.submit(core::mem::take(&mut self.backlog)) {
-            Ok(()) => self.full = false,
+            Ok(()) => {
+                self.full = false;
+                self.facts_given = true;
+            }
             Err(full) => {
                 self.backlog = full.0;
                 if !core::mem::replace(&mut self.full, true) {

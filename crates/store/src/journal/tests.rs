@@ -264,6 +264,7 @@ fn the_writer_tells_what_is_safe_in_groups() {
     let writer = JournalWriter::start(journal, on).unwrap();
     for seq in 1..=500 {
         writer.submit(vec![record(seq)]).unwrap();
+        writer.ring();
     }
     assert!(writer.wait(500, Duration::from_secs(20)));
     assert_eq!(writer.health(), Health { synced: 500, ..Health::default() });
@@ -303,17 +304,20 @@ fn a_full_disk_raises_the_alarm_and_keeps_facts_up_to_the_ceiling() {
     let on = move |n| tell.send(n).unwrap();
     let writer = JournalWriter::start_with(journal, 3, Duration::from_millis(5), on).unwrap();
     writer.submit(records(1, 2)).unwrap();
+    writer.ring();
     assert!(matches!(told.recv().unwrap(), Notice::Stalled(fault) if fault.is_full()));
     assert!(writer.health().stalled);
     let Full(back) = writer.submit(records(3, 4)).unwrap_err();
     assert_eq!(back, records(3, 4));
     writer.submit(records(3, 3)).unwrap();
+    writer.ring();
     assert_eq!((writer.health().waiting, writer.health().refused), (3, 2));
     *gate.lock().unwrap() = true;
     assert!(matches!(told.recv().unwrap(), Notice::Resumed));
     assert!(writer.wait(3, Duration::from_secs(20)));
     assert!(!writer.health().stalled);
     writer.submit(back[1..].to_vec()).unwrap();
+    writer.ring();
     writer.stop();
     assert_eq!(all(dir.path()), records(1, 4));
 }
@@ -331,6 +335,7 @@ fn the_writer_ends_beside_a_dead_disk() {
     *gate.lock().unwrap() = false;
     let writer = JournalWriter::start(journal, |_| {}).unwrap();
     writer.submit(records(1, 2)).unwrap();
+    writer.ring();
     assert_eq!(writer.stop().map(|j| j.last_seq()), Some(0));
 }
 
@@ -342,10 +347,12 @@ fn facts_that_nobody_waits_for_become_safe_by_themselves() {
     let on = move |n| tell.send(n).unwrap();
     let writer = JournalWriter::start(journal, on).unwrap();
     writer.submit(records(1, 3)).unwrap();
+    writer.ring();
     assert!(matches!(told.recv().unwrap(), Notice::Synced(facts) if facts == records(1, 3)));
     assert_eq!(writer.synced(), 3);
     // In the file at once, synced or not: what the end of the program still has to do is little.
     writer.submit(records(4, 5)).unwrap();
+    writer.ring();
     assert_eq!(writer.stop().unwrap().last_seq(), 5);
     assert_eq!(all(dir.path()), records(1, 5));
 }

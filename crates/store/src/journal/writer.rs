@@ -124,7 +124,8 @@ impl JournalWriter {
         Ok(JournalWriter { meeting, thread: Some(thread) })
     }
 
-    /// Hands facts over, in order and without holes.
+    /// Hands facts over, in order and without holes. They are written when [`JournalWriter::ring`] wakes the thread, when
+    /// somebody waits for them, or when it is awake anyway.
     ///
     /// # Errors
     /// [`Full`] with the same facts, when as many wait as may.
@@ -136,8 +137,12 @@ impl JournalWriter {
         }
         shared.submitted = records.last().map_or(shared.submitted, |r| r.seq);
         shared.waiting.extend(records);
-        self.meeting.work.notify_one();
         Ok(())
+    }
+
+    /// Wakes the thread: waking it for each fact would be dearer than writing it.
+    pub fn ring(&self) {
+        self.meeting.work.notify_one();
     }
 
     /// Waits until fact `seq` is safe; `false` when that took longer than `at_most`.
