@@ -113,6 +113,7 @@ impl LineConfig {
             calls_per_second_max: self.calls_max.1,
             probe_every: self.probe_every.filter(|_| flow.is_some()),
             probes_to_turn: 3,
+            silence_max: Duration::from_secs(4),
             srtp: Security::Refuse,
             credentials: None,
         };

@@ -263,6 +263,15 @@ impl World {
         self.net.send(from, to, bytes, self.now);
     }
 
+    /// The network says that a phone is not there (ICMP), to the line that has sent it something.
+    pub fn unreachable(&mut self, phone: PhoneId) {
+        let remote = self.look(phone).sip_address();
+        let local = SocketAddr::new(LINE, SIP_PORT);
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: 0 };
+        self.switch.handle(Input::Sip(senim_sip::Input::FlowFailed(flow)), self.now);
+        self.settle();
+    }
+
     /// Ports on which the line listens for sound now.
     pub fn rtp_ports(&self) -> Vec<u16> {
         self.ports.keys().copied().collect()

@@ -4,12 +4,13 @@
 mod stage;
 
 use core::time::Duration;
+use senim_base::Language;
 use senim_phone::{Event, Voice};
 use senim_sim::{LineConfig, PhoneId, Wire, World};
 use senim_switch::facts::{Fact, ForwardResult, TryOutcome};
-use stage::{CALLER_HZ, heard, nothing_left, secs, wait_for};
+use stage::{CALLER_HZ, heard, nothing_left, queued_caller, secs, staff, wait_for};
 
-const CENTRE_HZ: f32 = 700.0;
+const CENTRE_HZ: f32 = 1_300.0;
 
 fn world(probe_every: Option<Duration>) -> World {
     World::new(1, LineConfig { backup: true, probe_every, ..LineConfig::story() }, Wire::GOOD)
@@ -93,6 +94,85 @@ fn a_server_that_cannot_is_passed_over_and_a_centre_that_says_no_is_believed() {
         }
         assert_eq!(tries(&w)[0], ("ucc", TryOutcome::Refused, Some(status)));
         assert_eq!(tries(&w).len(), 1 + usize::from(by_the_next), "{status}");
+        all_hung_up(&mut w, caller);
+    }
+}
+
+/// Whoever sends the caller on or asks by a code finds the same ways: the first trunk is silent, the second rings.
+#[test]
+fn a_consultant_asks_and_sends_on_by_the_next_trunk_within_the_same_ring() {
+    for how in ["aside", "by_call", "leaves"] {
+        let mut w = world(None);
+        let backup = w.backup_centre();
+        let consultant = staff(&mut w, "aigerim", Language::Russian);
+        let caller = queued_caller(&mut w, "+77011234567");
+        wait_for(&mut w, consultant, Event::Incoming);
+        w.with_phone(consultant, |p, now| p.answer(now));
+        w.run(secs(2));
+        match how {
+            "by_call" => w.with_phone(consultant, |p, now| assert!(p.consult("1414", now))),
+            _ => w.with_phone(consultant, |p, _| p.press("*151414#")),
+        }
+        w.run(secs(2));
+        if how == "leaves" {
+            w.with_phone(consultant, |p, now| p.hang_up(now));
+        }
+        wait_for(&mut w, backup, Event::Incoming);
+        assert_eq!(tries(&w), [("ucc", TryOutcome::Silent, None)], "{how}");
+        assert_eq!(calls_on(&w)[1..], [("ucc".to_owned(), 0), ("backup".to_owned(), 1)]);
+        w.with_phone(backup, |p, now| {
+            p.say(Voice::Tone(CENTRE_HZ));
+            p.answer(now);
+        });
+        w.run(secs(3));
+        let (asks, gone) = (heard(&w, consultant, 1_000, CENTRE_HZ), how == "leaves");
+        assert!(if gone { heard(&w, caller, 1_000, CENTRE_HZ) } else { asks }, "{how}");
+        assert_eq!(tries(&w)[1..], [("backup", TryOutcome::Answered, Some(200))], "{how}");
+        w.with_phone(consultant, |p, now| {
+            p.hang_up_parked(now);
+            p.hang_up(now);
+        });
+        all_hung_up(&mut w, caller);
+    }
+}
+
+/// What the other centre itself says ends the asking; an address that is full does not, and one ring is all there is.
+#[test]
+fn a_centre_that_is_asked_and_says_no_is_believed_and_one_ring_is_all_there_is() {
+    for (status, rings) in [(Some(486), false), (Some(503), true), (None, true)] {
+        let mut w = world(None);
+        let (centre, backup) = (w.centre(), w.backup_centre());
+        let consultant = staff(&mut w, "aigerim", Language::Russian);
+        let caller = queued_caller(&mut w, "+77011234567");
+        wait_for(&mut w, consultant, Event::Incoming);
+        w.with_phone(consultant, |p, now| p.answer(now));
+        w.run(secs(2));
+        w.with_phone(consultant, |p, _| p.press("*151414#"));
+        wait_for(&mut w, centre, Event::Incoming);
+        match status {
+            Some(status) => w.with_phone(centre, |p, now| p.decline(status, now)),
+            None => {
+                let host = w.host(centre).unwrap();
+                w.run(secs(20));
+                w.net.cut(host, true);
+                w.unreachable(centre);
+            }
+        }
+        w.run(secs(2));
+        assert_eq!(w.look(backup).is_busy(), rings, "{status:?}");
+        w.run(secs(29));
+        assert!(!w.look(backup).is_busy(), "{status:?}");
+        let ended = w.facts.iter().find_map(|r| match r.fact {
+            Fact::ConsultEnded { result, after_ms, .. } => Some((result, after_ms)),
+            _ => None,
+        });
+        let (result, after_ms) = ended.unwrap();
+        assert!(after_ms < 31_000, "{after_ms}");
+        assert_eq!(result, if rings { ForwardResult::NoAnswer } else { ForwardResult::Busy });
+        if rings {
+            assert_eq!(tries(&w)[1..], [("backup", TryOutcome::RangOut, None)]);
+        }
+        w.with_phone(consultant, |p, now| p.hang_up(now));
         all_hung_up(&mut w, caller);
     }
 }

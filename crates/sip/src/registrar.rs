@@ -70,6 +70,11 @@ impl Default for Expiry {
 }
 
 impl Binding {
+    /// Its number: a refresh keeps it.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The Route headers of a call to it: its Path (RFC 3327 section 5.4).
     pub fn routes(&self) -> Vec<(String, String)> {
         self.path.iter().map(|hop| ("Route".to_owned(), hop.clone())).collect()

@@ -118,7 +118,7 @@ pub enum TransferTo {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TryOutcome {
-    /// The other centre answered.
+    /// The called answered.
     Answered,
     /// Somebody said no, with a status.
     Refused,
@@ -293,8 +293,9 @@ pub enum Fact {
     ForwardBegan { to: String, by: Author },
     /// The notice was heard, wholly or not.
     NoticeHeard { whole: bool },
-    /// One way to it was tried: a trunk and one of its addresses. The first that answers, or that speaks for the other
-    /// centre, ends the forward; otherwise the next way is tried within the same ring.
+    /// One way to another centre was tried, for a forward, a transfer or a consultant's question: a trunk and one of
+    /// its addresses. The first that answers, or that speaks for the centre, ends it; otherwise the next way is tried
+    /// within the same ring.
     ForwardTried {
         to: String,
         trunk: String,
@@ -303,6 +304,8 @@ pub enum Fact {
         status: Option<u16>,
         after_ms: u64,
     },
+    /// A phone of a consultant's could not be reached: his next one is tried within the same ring, if he has one.
+    PhoneTried { consultant: ConsultantId, outcome: TryOutcome, status: Option<u16>, after_ms: u64 },
     /// The forward ended.
     ForwardEnded { to: String, result: ForwardResult, status: Option<u16>, after_ms: u64 },
 

@@ -9,6 +9,7 @@ use crate::registrations::Registrations;
 use crate::settings::Settings;
 use crate::trace::Trace;
 use crate::trunks::Trunks;
+use core::time::Duration;
 use senim_base::{
     CallId, ConsultantId, Entropy, Instant, Language, LegId, PlayId, RecordingId, Timers, WallClock, WallTime,
 };
@@ -141,6 +142,13 @@ impl Rooms {
     fn disengage(&mut self, consultant: ConsultantId, call: CallId) {
         if self.engaged.get(&consultant) == Some(&call) {
             self.engaged.remove(&consultant);
+        }
+    }
+
+    /// A ring of this length begins, unless one goes on: all ways to one who is called share it.
+    pub(crate) fn ring_out(&mut self, call: CallId, ring: Duration) {
+        if self.timers.at((call, Wake::RungOut)).is_none() {
+            self.timers.set((call, Wake::RungOut), self.now + ring);
         }
     }
 

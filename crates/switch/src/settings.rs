@@ -145,6 +145,8 @@ pub struct TrunkSettings {
     pub probe_every: Option<Duration>,
     /// How many probes must fail in a row to take it out, and succeed to bring it back.
     pub probes_to_turn: u32,
+    /// An INVITE that got no answer at all for so long goes by the next way.
+    pub silence_max: Duration,
     /// Whether its sound is encrypted; when it must be, its signalling must be, too (FEATURES T9).
     pub srtp: Security,
     /// Answers to its challenges.

@@ -122,6 +122,10 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
             let status = status.map(|s| format!(" ({s})")).unwrap_or_default();
             format!("by trunk {trunk}, {way}: {}{status} after {} s", word(what), after_ms / 1_000)
         }
+        Fact::PhoneTried { consultant, outcome: what, status, after_ms } => {
+            let status = status.map(|s| format!(" ({s})")).unwrap_or_default();
+            format!("a phone of {}: {}{status} after {} s", who(consultant), word(what), after_ms / 1_000)
+        }
         Fact::ForwardEnded { to, result, status, after_ms } => {
             format!("forward to {to}: {}", outcome(*result, *status, *after_ms))
         }

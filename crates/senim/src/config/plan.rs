@@ -477,6 +477,7 @@ impl Builder<'_> {
                 ("calls_max", t.calls_max),
                 ("calls_per_second_max", t.calls_per_second_max),
                 ("probes_to_turn", t.probes_to_turn),
+                ("silence_s", t.silence_s),
             ] {
                 if n == 0 {
                     self.say(

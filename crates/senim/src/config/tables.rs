@@ -219,6 +219,8 @@ pub struct Trunk {
     pub probe_s: u32,
     /// So many answers must be missing in a row to take it out, and come to bring it back.
     pub probes_to_turn: u32,
+    /// An address that gives no sign of life so long after an INVITE is passed over for the next, seconds.
+    pub silence_s: u32,
     /// Whether its sound is encrypted: `prefer`, `require`, `refuse`.
     pub srtp: Security,
     /// The name it knows us by; empty: it does not ask.
@@ -372,6 +374,7 @@ impl Default for Trunk {
             calls_per_second_max: 50,
             probe_s: 0,
             probes_to_turn: 3,
+            silence_s: 3,
             srtp: Security::Prefer,
             username: String::new(),
             password: String::new(),

@@ -111,6 +111,7 @@ fn trunk(t: &TrunkPlan, places: &Places) -> TrunkSettings {
         calls_per_second_max: t.table.calls_per_second_max,
         probe_every: (probe > 0).then(|| seconds(probe)),
         probes_to_turn: t.table.probes_to_turn,
+        silence_max: seconds(t.table.silence_s),
         srtp: t.table.srtp,
         credentials: t.credentials.clone(),
     }

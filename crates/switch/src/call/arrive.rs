@@ -97,7 +97,6 @@ impl Call {
             caller_leg: leg.id,
             caller: Some(leg),
             trunk: knock.trunk,
-            out_trunk: None,
             shown,
             born: rooms.now,
             answered: false,

@@ -5,6 +5,7 @@
 
 use super::{
     Call, Recording, State, Talking,
+    dial::Refused,
     leg::{Leg, Side, unfit},
     show::Who,
 };
@@ -13,7 +14,7 @@ use crate::rooms::{Rooms, Wake};
 use senim_base::{CallId, ConsultantId, Instant, LegId};
 use senim_media::Order;
 use senim_sdp::Negotiated;
-use senim_sip::SessionId;
+use senim_sip::{Rejection, SessionId};
 
 /// Somebody asked aside.
 #[derive(Debug)]
@@ -157,9 +158,9 @@ impl Call {
         if aside.leg.id != leg {
             return;
         }
-        match aside.to.call(id, &mut aside.leg, (language, *consultant), Who::Line, rooms) {
-            Some(ring) => rooms.timers.set((id, Wake::RungOut), rooms.now + ring),
-            None => self.aside_over(ForwardResult::Failed, None, rooms),
+        match aside.to.call(id, &mut aside.leg, (language, Some(*consultant)), Who::Line, rooms) {
+            Some(ring) => rooms.ring_out(id, ring),
+            None => self.aside_rejected(leg, Refused::unheard(Rejection::Transport), rooms),
         }
     }
 
@@ -180,6 +181,7 @@ impl Call {
             self.aside_over(ForwardResult::Failed, Some(488), rooms);
             return;
         }
+        aside.leg.tell_answered(id, &aside.to, rooms);
         aside.answered = true;
         let mut watched = vec![leg];
         if let Some(recording) = &mut self.recording {
@@ -197,11 +199,16 @@ impl Call {
         self.join(rooms);
     }
 
-    /// Who is asked did not take the call.
-    pub(super) fn aside_rejected(&mut self, leg: LegId, status: u16, rooms: &mut Rooms) {
-        let State::Talking(Talking { aside: Some(aside), .. }) = &self.state else { return };
+    /// Who is asked did not take the call, or was not reached: then he is called by the next way.
+    pub(super) fn aside_rejected(&mut self, leg: LegId, refused: Refused, rooms: &mut Rooms) {
+        let id = self.id;
+        let State::Talking(Talking { aside: Some(aside), .. }) = &mut self.state else { return };
         if aside.leg.id == leg {
-            self.aside_over(ForwardResult::of(status), (status != 0).then_some(status), rooms);
+            if aside.leg.try_next(id, &aside.to, refused, rooms) {
+                self.join(rooms);
+            } else {
+                self.aside_over(refused.result(), refused.said(), rooms);
+            }
         } else if aside.is_own(leg) {
             self.aside_over(ForwardResult::Failed, None, rooms);
         }
@@ -253,7 +260,7 @@ impl Call {
         status: Option<u16>,
         rooms: &mut Rooms,
     ) {
-        let Aside { to, leg, own, since, conference, answered } = aside;
+        let Aside { to, mut leg, own, since, conference, answered } = aside;
         self.stop_ringing(rooms);
         if conference {
             self.fact(Fact::ConferenceEnded { by }, rooms);
@@ -262,6 +269,7 @@ impl Call {
         if let Some(id) = to.consultant() {
             rooms.release(id, self.id);
         }
+        leg.tell_given_up(self.id, &to, result, rooms);
         self.fact(Fact::ConsultEnded { to, result, status, after_ms }, rooms);
         leg.close(self.id, rooms);
         if let Some(own) = own {

@@ -3,13 +3,15 @@
 use super::{
     Call, State,
     arrive::Arrival,
-    leg::{Leg, Side},
+    dial::{Refused, Tries},
+    leg::Leg,
     show,
 };
-use crate::facts::{EndCause, Fact, Party};
+use crate::facts::{EndCause, Fact, TransferTo};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{ConsultantId, LegId};
 use senim_media::Order;
+use senim_sip::Rejection;
 
 /// A direct call.
 #[derive(Debug)]
@@ -25,8 +27,8 @@ impl Direct {
         Direct { consultant, arrival: Some(arrival), leg: None }
     }
 
-    pub(super) fn leg_id(&self) -> Option<LegId> {
-        self.leg.as_ref().map(|l| l.id)
+    fn to(&self) -> TransferTo {
+        TransferTo::Consultant(self.consultant)
     }
 
     pub(super) fn leg_mut(&mut self) -> Option<&mut Leg> {
@@ -38,12 +40,7 @@ impl Call {
     /// The caller's port is open: take one for the consultant's leg.
     pub(super) fn call_direct(&mut self, rooms: &mut Rooms) {
         let State::Direct(d) = &mut self.state else { return };
-        let softphone = super::wait::softphone(d.consultant, rooms);
-        let leg = softphone.and_then(|(_, flow)| {
-            let side = Side::offered(flow, None, rooms);
-            Leg::open(self.id, Party::Consultant(d.consultant), side, rooms)
-        });
-        match leg {
+        match d.to().next_leg(self.id, Tries::new(rooms.now), rooms) {
             Some(leg) => d.leg = Some(leg),
             None => self.refuse(480, "the consultant has no softphone registered", rooms),
         }
@@ -55,7 +52,7 @@ impl Call {
         let State::Direct(d) = &mut self.state else { return };
         let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
         if !super::wait::ring(id, l, d.consultant, shown, rooms) {
-            self.direct_rejected(leg, 480, rooms);
+            self.direct_rejected(leg, Refused::unheard(Rejection::Transport), rooms);
         }
     }
 
@@ -71,7 +68,7 @@ impl Call {
         let State::Direct(d) = &mut self.state else { return };
         let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
         if l.final_answer(id, sdp, rooms).is_err() {
-            self.direct_rejected(leg, 488, rooms);
+            self.direct_rejected(leg, Refused { status: 488, reason: Rejection::Response }, rooms);
             return;
         }
         let consultant = d.consultant;
@@ -89,23 +86,20 @@ impl Call {
         rooms.order(id, Order::Inactivity { leg, after });
     }
 
-    pub(super) fn direct_rejected(&mut self, leg: LegId, status: u16, rooms: &mut Rooms) {
+    pub(super) fn direct_rejected(&mut self, leg: LegId, refused: Refused, rooms: &mut Rooms) {
         let State::Direct(d) = &mut self.state else { return };
-        if d.leg.as_ref().is_none_or(|l| l.id != leg) {
+        let (to, answered) = (d.to(), d.arrival.is_none());
+        let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
+        if !answered && l.try_next(self.id, &to, refused, rooms) {
             return;
         }
-        let answered = d.arrival.is_none();
         if let Some(l) = d.leg.take() {
             l.close(self.id, rooms);
         }
         if answered {
             self.hang_up(EndCause::ConsultantHungUp, rooms);
         } else {
-            self.refuse(
-                if status == 0 { 480 } else { status },
-                "the consultant did not take the call",
-                rooms,
-            );
+            self.refuse(refused.said().unwrap_or(480), "the consultant did not take the call", rooms);
         }
     }
 

@@ -1,10 +1,11 @@
 //! The call ends: whoever hung up, every leg is closed, every port given back, one final state written (FEATURES P2).
 
-use super::{Call, State};
+use super::{Call, State, dial::Refused};
 use crate::facts::{Disposition, EndCause, Fact, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::LegId;
 use senim_media::Order;
+use senim_sip::Rejection;
 
 impl Call {
     /// A party left: by itself, or because its signalling or its sound was lost.
@@ -15,7 +16,9 @@ impl Call {
                 self.caller_gone(cause, rooms);
             }
             State::Waiting(_) if leg == self.caller_leg => self.abandon(cause, rooms),
-            State::Waiting(_) => self.consultant_declines(leg, 0, senim_sip::Rejection::Transport, rooms),
+            State::Waiting(_) => {
+                self.consultant_declines(leg, Refused::unheard(Rejection::Transport), rooms);
+            }
             State::Talking(_) if leg == self.caller_leg => self.caller_leaves_talk(cause, rooms),
             State::Talking(t) if t.leg.id == leg && t.second.as_ref().is_some_and(|s| s.in_talk) => {
                 self.first_phone_leaves(rooms);
@@ -108,7 +111,6 @@ impl Call {
         if let Some(trunk) = self.trunk.take() {
             rooms.trunks.left(&trunk);
         }
-        self.leave_out_trunk(rooms);
         if self.answered || cause != EndCause::OurFault {
             let disposition = self.run.take().map(|_| ()).or(self.place.as_ref().map(|_| ()));
             let disposition =
@@ -119,12 +121,6 @@ impl Call {
         }
         self.state = State::Over;
         rooms.over.push(self.id);
-    }
-
-    pub(super) fn leave_out_trunk(&mut self, rooms: &mut Rooms) {
-        if let Some(trunk) = self.out_trunk.take() {
-            rooms.trunks.left(&trunk);
-        }
     }
 
     fn disposition(&self, cause: EndCause) -> Disposition {

@@ -1,9 +1,14 @@
 //! The caller is sent on to another centre: he hears so first (FEATURES X1), then it is dialled; when nobody
 //! answers there he comes back to his consultant, or to the front of the queue, with a word of apology.
 
-use super::{Call, State, Talking, dial::Dialling, leg::Leg};
-use crate::facts::{Author, EndCause, Fact, ForwardResult, TryOutcome, ms};
-use crate::rooms::{Rooms, Wake};
+use super::{
+    Call, State, Talking,
+    dial::{Refused, Tries},
+    leg::Leg,
+    show::Who,
+};
+use crate::facts::{Author, EndCause, Fact, ForwardResult, TransferTo, TryOutcome, ms};
+use crate::rooms::Rooms;
 use senim_base::{Instant, LegId, PlayId};
 use senim_sip::Rejection;
 
@@ -15,7 +20,8 @@ pub(crate) const UCC: &str = "ucc";
 pub(crate) struct Forwarding {
     pub(super) to: String,
     stage: Stage,
-    pub(super) dialling: Dialling,
+    /// The other centre's, while it is dialled.
+    leg: Option<Leg>,
     since: Instant,
     /// The consultant who sends the caller on: he stays on the line until the other centre answers.
     from: Option<Talking>,
@@ -35,12 +41,16 @@ impl Forwarding {
         self.by_script
     }
 
-    pub(super) fn called_leg(&self) -> Option<LegId> {
-        self.dialling.leg.as_ref().map(|l| l.id)
+    pub(super) fn called(&mut self) -> Option<&mut Leg> {
+        self.leg.as_mut()
+    }
+
+    fn to(&self) -> TransferTo {
+        TransferTo::Forward(self.to.clone())
     }
 
     pub(super) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
-        match &mut self.dialling.leg {
+        match &mut self.leg {
             Some(l) if l.id == leg => Some(l),
             _ => self.from.as_mut().map(|t| &mut t.leg),
         }
@@ -67,7 +77,7 @@ impl Call {
         self.state = State::Forwarding(Forwarding {
             to: UCC.to_owned(),
             stage: Stage::Notice(play),
-            dialling: Dialling::new(rooms.now),
+            leg: None,
             since: rooms.now,
             from: Some(t),
             by_script: false,
@@ -95,24 +105,68 @@ impl Call {
         by_script: bool,
         rooms: &mut Rooms,
     ) {
-        let forwarding = Forwarding {
+        let mut forwarding = Forwarding {
             to: to.to_owned(),
             stage: Stage::Dialling,
-            dialling: Dialling::new(rooms.now),
+            leg: None,
             since: rooms.now,
             from,
             by_script,
         };
-        rooms.loop_common(self.id, self.caller_leg, "tone.ring");
-        if let Some(leg) = forwarding.consultant_leg() {
-            rooms.loop_common(self.id, leg, "tone.ring");
-        }
         if let Some(to) = rooms.settings.forwards.get(to) {
-            rooms.timers.set((self.id, Wake::RungOut), rooms.now + to.ring);
+            rooms.ring_out(self.id, to.ring);
         }
+        forwarding.leg = forwarding.to().next_leg(self.id, Tries::new(rooms.now), rooms);
+        let dialled = forwarding.leg.is_some();
         self.state = State::Forwarding(forwarding);
-        if !self.next_way(rooms) {
+        self.hear_ring(rooms);
+        if !dialled {
             self.forward_failed(ForwardResult::Failed, None, rooms);
+        }
+    }
+
+    fn hear_ring(&self, rooms: &mut Rooms) {
+        let State::Forwarding(f) = &self.state else { return };
+        for ear in [Some(self.caller_leg), f.consultant_leg()].into_iter().flatten() {
+            rooms.loop_common(self.id, ear, "tone.ring");
+        }
+    }
+
+    /// The way's leg has its port: dial.
+    pub(super) fn dial_forward(&mut self, leg: LegId, rooms: &mut Rooms) {
+        let (id, language) = (self.id, self.language());
+        let State::Forwarding(f) = &mut self.state else { return };
+        let to = f.to();
+        let Some(l) = f.leg.as_mut().filter(|l| l.id == leg) else { return };
+        let who = Who::Caller(self.shown.as_ref());
+        if to.call(id, l, (language, None), who, rooms).is_none() {
+            self.forward_rejected(leg, Refused::unheard(Rejection::Transport), rooms);
+        }
+    }
+
+    /// The other centre refuses, or was not reached: then it is dialled by the next way.
+    pub(super) fn forward_rejected(&mut self, leg: LegId, refused: Refused, rooms: &mut Rooms) {
+        let id = self.id;
+        let State::Forwarding(f) = &mut self.state else { return };
+        let to = f.to();
+        let Some(l) = f.leg.as_mut().filter(|l| l.id == leg) else { return };
+        if l.try_next(id, &to, refused, rooms) {
+            self.hear_ring(rooms);
+            return;
+        }
+        if let Some(l) = f.leg.take() {
+            l.close(id, rooms);
+        }
+        self.forward_failed(refused.result(), refused.said(), rooms);
+    }
+
+    /// The other centre is dialled no longer.
+    fn end_way(&mut self, outcome: TryOutcome, status: Option<u16>, rooms: &mut Rooms) {
+        let State::Forwarding(f) = &mut self.state else { return };
+        let to = f.to();
+        if let Some(mut leg) = f.leg.take() {
+            leg.tell_try(self.id, &to, outcome, status, rooms);
+            leg.close(self.id, rooms);
         }
     }
 
@@ -126,18 +180,16 @@ impl Call {
     pub(super) fn forward_answered(&mut self, leg: LegId, sdp: Option<&[u8]>, rooms: &mut Rooms) {
         let id = self.id;
         let State::Forwarding(f) = &mut self.state else { return };
-        let Some(l) = f.dialling.leg.as_mut().filter(|l| l.id == leg) else { return };
+        let Some(l) = f.leg.as_mut().filter(|l| l.id == leg) else { return };
         if l.final_answer(id, sdp, rooms).is_err() {
             self.end_way(TryOutcome::Refused, Some(200), rooms);
             self.forward_failed(ForwardResult::Failed, None, rooms);
             return;
         }
-        let State::Forwarding(f) = &self.state else { return };
-        let tried = f.tried(TryOutcome::Answered, Some(200), rooms.now);
-        let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
-        let Some(mut leg) = f.dialling.leg else { return };
-        self.stop_dialling(rooms);
-        self.fact(tried, rooms);
+        let State::Forwarding(mut f) = core::mem::replace(&mut self.state, State::Script) else { return };
+        let Some(mut leg) = f.leg.take() else { return };
+        self.stop_ringing(rooms);
+        leg.tell_answered(id, &f.to(), rooms);
         self.forward_ended(f.to, f.since, ForwardResult::Connected, Some(200), rooms);
         rooms.totals.forwarded += 1;
         self.marks.served = true;
@@ -156,7 +208,7 @@ impl Call {
     /// It did not come about: the script knows what then, or the caller hears an apology and comes back.
     pub(super) fn forward_failed(&mut self, result: ForwardResult, status: Option<u16>, rooms: &mut Rooms) {
         let State::Forwarding(mut f) = core::mem::replace(&mut self.state, State::Script) else { return };
-        self.stop_dialling(rooms);
+        self.stop_ringing(rooms);
         self.forward_ended(f.to.clone(), f.since, result, status, rooms);
         if f.by_script {
             self.script_forward_failed(rooms);
@@ -195,11 +247,6 @@ impl Call {
         self.fact(Fact::ForwardEnded { to, result, status, after_ms }, rooms);
     }
 
-    fn stop_dialling(&mut self, rooms: &mut Rooms) {
-        rooms.timers.cancel((self.id, Wake::NoProgress));
-        rooms.timers.cancel((self.id, Wake::RungOut));
-    }
-
     /// The caller pressed the urgent key while the other centre was being dialled: it is dialled no longer.
     pub(super) fn give_up_forward(&mut self, rooms: &mut Rooms) {
         if !matches!(self.state, State::Forwarding(_)) {
@@ -207,7 +254,7 @@ impl Call {
         }
         self.end_way(TryOutcome::Withdrawn, None, rooms);
         let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
-        self.stop_dialling(rooms);
+        self.stop_ringing(rooms);
         self.forward_ended(f.to, f.since, ForwardResult::CallerLeft, None, rooms);
     }
 
@@ -222,12 +269,12 @@ impl Call {
             return;
         }
         if leg != self.caller_leg {
-            self.forward_rejected(leg, 0, Rejection::Transport, rooms);
+            self.forward_rejected(leg, Refused::unheard(Rejection::Transport), rooms);
             return;
         }
         self.end_way(TryOutcome::Withdrawn, None, rooms);
         let State::Forwarding(f) = core::mem::replace(&mut self.state, State::Script) else { return };
-        self.stop_dialling(rooms);
+        self.stop_ringing(rooms);
         if !matches!(f.stage, Stage::Apology(_)) {
             self.forward_ended(f.to, f.since, ForwardResult::CallerLeft, None, rooms);
         }

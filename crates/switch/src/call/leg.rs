@@ -1,6 +1,6 @@
 //! One party's connection within a call: a SIP session, its offer/answer machine, a port of ours.
 
-use super::Recording;
+use super::{Recording, dial::Tries};
 use crate::api::Peer;
 use crate::facts::{Fact, Party};
 use crate::rooms::Rooms;
@@ -67,8 +67,8 @@ pub(crate) struct Leg {
     pub(crate) sdp: Negotiator,
     /// The trunk that it went out on: it counts there until the leg is closed.
     pub(crate) trunk: Option<String>,
-    /// The way on that trunk.
-    pub(crate) way: Option<Flow>,
+    /// The ways by which its party was dialled, if we called him.
+    pub(crate) tries: Tries,
     port: u16,
     /// Where the signalling of this party comes from: only its sound may come from elsewhere than SDP says.
     peer: IpAddr,
@@ -92,7 +92,7 @@ impl Leg {
             session: None,
             sdp,
             trunk: None,
-            way: None,
+            tries: Tries::new(rooms.now),
             port,
             peer: side.peer,
             direction: Direction::SendRecv,

@@ -25,6 +25,7 @@ mod wait;
 
 pub(crate) use arrive::{Arrival, Knock, Then};
 pub(crate) use consult::SecondCall;
+use dial::Refused;
 pub(crate) use direct::Direct;
 pub(crate) use feature::Feature;
 pub(crate) use forward::{Forwarding, UCC, can_forward};
@@ -38,7 +39,7 @@ use crate::rooms::{Rooms, Wake};
 use senim_base::{CallId, Instant, Language, LegId, Number, PlayId, RecordingId, Redacted, TrackId};
 use senim_ivr::{Run, SayId};
 use senim_media::Event as MediaEvent;
-use senim_sip::{Ending, Event as SipEvent};
+use senim_sip::{Ending, Event as SipEvent, Rejection};
 
 /// What a call is doing.
 #[derive(Debug)]
@@ -81,8 +82,6 @@ pub(crate) struct Call {
     pub(crate) caller_leg: LegId,
     /// The trunk it came in on: it counts there until it ends.
     pub(crate) trunk: Option<String>,
-    /// The trunk a forward went out on.
-    pub(crate) out_trunk: Option<String>,
     /// His number, unless he withholds it: what others than the record may be shown.
     pub(crate) shown: Option<Redacted<Number>>,
     pub(crate) born: Instant,
@@ -178,7 +177,7 @@ impl Call {
             SipEvent::Answered { sdp, .. } => self.on_answered(leg, sdp.as_deref(), rooms),
             SipEvent::Rejected { status, reason, retry_after_s, .. } => {
                 self.on_rest_asked(leg, *status, *retry_after_s, rooms);
-                self.on_rejected(leg, *status, *reason, rooms);
+                self.on_rejected(leg, Refused { status: *status, reason: *reason }, rooms);
             }
             SipEvent::Reoffered { sdp, .. } => self.on_reoffered(leg, sdp.as_deref(), rooms),
             SipEvent::Confirmed { sdp, .. } => self.on_confirmed(leg, sdp.as_deref(), rooms),
@@ -243,7 +242,7 @@ impl Call {
         if leg == self.caller_leg {
             self.refuse(503, "no RTP port could be opened", rooms);
         } else {
-            self.on_rejected(leg, 0, senim_sip::Rejection::Transport, rooms);
+            self.on_rejected(leg, Refused::unheard(Rejection::Transport), rooms);
         }
     }
 
@@ -300,14 +299,14 @@ impl Call {
         }
     }
 
-    fn on_rejected(&mut self, leg: LegId, status: u16, reason: senim_sip::Rejection, rooms: &mut Rooms) {
+    fn on_rejected(&mut self, leg: LegId, refused: Refused, rooms: &mut Rooms) {
         rooms.timers.cancel((self.id, Wake::NoProgress));
         match &self.state {
-            State::Waiting(_) => self.consultant_declines(leg, status, reason, rooms),
-            State::Talking(_) => self.beside_rejected(leg, status, rooms),
-            State::Transferring(_) => self.transfer_rejected(leg, status, rooms),
-            State::Forwarding(_) => self.forward_rejected(leg, status, reason, rooms),
-            State::Direct(_) => self.direct_rejected(leg, status, rooms),
+            State::Waiting(_) => self.consultant_declines(leg, refused, rooms),
+            State::Talking(_) => self.beside_rejected(leg, refused, rooms),
+            State::Transferring(_) => self.transfer_rejected(leg, refused, rooms),
+            State::Forwarding(_) => self.forward_rejected(leg, refused, rooms),
+            State::Direct(_) => self.direct_rejected(leg, refused, rooms),
             _ => {}
         }
     }
@@ -365,23 +364,6 @@ impl Call {
             State::Talking(_) => self.aside_over(ForwardResult::NoAnswer, None, rooms),
             State::Transferring(_) => self.transfer_failed(ForwardResult::NoAnswer, None, rooms),
             _ => self.on_rung_out(rooms),
-        }
-    }
-
-    fn on_no_progress(&mut self, rooms: &mut Rooms) {
-        if self.forward_is_trying(rooms) {
-            return;
-        }
-        let leg = match &self.state {
-            State::Waiting(w) => w.ringing_leg(),
-            State::Talking(t) => t.aside.as_ref().map(|a| a.leg.id),
-            State::Transferring(t) => Some(t.leg.id),
-            State::Forwarding(f) => f.called_leg(),
-            State::Direct(d) => d.leg_id(),
-            _ => None,
-        };
-        if let Some(leg) = leg {
-            self.on_rejected(leg, 0, senim_sip::Rejection::Timeout, rooms);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! 3891), or joins it (Join, RFC 3911) and hears and is heard beside it. Whose phone it is, the endpoint has seen to.
 
 use super::consult::{Own, SecondCall};
-use super::{Call, State, Talking};
+use super::{Call, State, Talking, dial::Refused};
 use crate::facts::Party;
 use crate::rooms::Rooms;
 use senim_base::LegId;
@@ -72,9 +72,9 @@ impl Call {
     }
 
     /// The same, before it was answered.
-    pub(super) fn beside_rejected(&mut self, leg: LegId, status: u16, rooms: &mut Rooms) {
+    pub(super) fn beside_rejected(&mut self, leg: LegId, refused: Refused, rooms: &mut Rooms) {
         if !self.second_phone_leaves(leg, rooms) {
-            self.aside_rejected(leg, status, rooms);
+            self.aside_rejected(leg, refused, rooms);
         }
     }
 

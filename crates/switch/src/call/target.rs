@@ -3,7 +3,8 @@
 //! (THREATS, toll fraud).
 
 use super::{
-    leg::{Leg, Side},
+    dial::{self, Tries},
+    leg::Leg,
     show::{self, Who},
     wait,
 };
@@ -58,24 +59,11 @@ impl TransferTo {
 
     /// Takes a port to call from. `None`: he cannot be reached, or no port is free.
     pub(super) fn open(&self, call: CallId, rooms: &mut Rooms) -> Option<Leg> {
-        match self {
-            TransferTo::Consultant(id) => {
-                let (_, flow) = wait::softphone(*id, rooms)?;
-                let leg = Leg::open(call, self.party(), Side::offered(flow, None, rooms), rooms)?;
-                rooms.engage(*id, call);
-                Some(leg)
-            }
-            TransferTo::Forward(name) => {
-                let to = rooms.settings.forwards.get(name)?;
-                let way = rooms.trunks.way(&to.trunk, &[], rooms.now, &mut rooms.entropy)?;
-                let side = Side::offered(way.flow, Some(&way.trunk), rooms);
-                let mut leg = Leg::open(call, self.party(), side, rooms)?;
-                rooms.trunks.carry(&way.trunk);
-                leg.trunk = Some(way.trunk);
-                leg.way = Some(way.flow);
-                Some(leg)
-            }
+        let leg = self.next_leg(call, Tries::new(rooms.now), rooms)?;
+        if let Some(id) = self.consultant() {
+            rooms.engage(id, call);
         }
+        Some(leg)
     }
 
     /// The leg has its port: calls. Gives how long it may ring, or `None` when he cannot be reached. A colleague sees
@@ -84,7 +72,7 @@ impl TransferTo {
         &self,
         call: CallId,
         leg: &mut Leg,
-        (language, by): (Language, ConsultantId),
+        (language, by): (Language, Option<ConsultantId>),
         who: Who<'_>,
         rooms: &mut Rooms,
     ) -> Option<Duration> {
@@ -92,17 +80,21 @@ impl TransferTo {
             TransferTo::Consultant(id) => {
                 let rule = rooms.settings.show_number;
                 let (from, mut headers) = show::to_consultant(rule, call, Some(language), who.number());
-                let by = rooms.books.person(by).map(|p| format!("<sip:{}@senim.invalid>", p.login));
+                let by = by
+                    .and_then(|by| rooms.books.person(by))
+                    .map(|p| format!("<sip:{}@senim.invalid>", p.login));
                 headers.extend(by.map(|by| ("Referred-By".to_owned(), by)));
                 wait::ring(call, leg, *id, (from, headers), rooms).then_some(RING)
             }
             TransferTo::Forward(name) => {
                 let to = rooms.settings.forwards.get(name).cloned()?;
-                let trunk = rooms.trunks.settings(leg.trunk.as_deref()?)?;
+                let way = leg.tries.way()?.clone();
+                let trunk = rooms.trunks.settings(&way.trunk)?;
                 let uri = format!("sip:{}@{}", to.number, trunk.host);
+                let silence = trunk.silence_max;
                 let (from, headers) = show::to_trunk(trunk, who);
                 let outgoing = Outgoing {
-                    flow: leg.way?,
+                    flow: way.flow,
                     to: format!("<{uri}>"),
                     uri,
                     from,
@@ -112,7 +104,7 @@ impl TransferTo {
                 };
                 let session = rooms.sip.invite(outgoing, rooms.now).ok()?;
                 leg.attach(call, session, rooms);
-                let at = rooms.now + rooms.settings.progress_max;
+                let at = rooms.now + silence;
                 rooms.timers.set((call, crate::rooms::Wake::NoProgress), at);
                 Some(to.ring)
             }
@@ -121,7 +113,7 @@ impl TransferTo {
 
     fn is_reachable(&self, rooms: &Rooms) -> bool {
         match self {
-            TransferTo::Consultant(id) => wait::softphone(*id, rooms).is_some(),
+            TransferTo::Consultant(id) => dial::phones(*id, rooms).next().is_some(),
             TransferTo::Forward(name) => {
                 let to = rooms.settings.forwards.get(name);
                 to.is_some_and(|to| rooms.trunks.leads(&to.trunk, rooms.now))

@@ -2,13 +2,13 @@
 //! whom he asked before. Until somebody has taken the caller he is never let go: what fails brings him back to his
 //! consultant or, if he has left, to the front of the queue, with a word.
 
-use super::{Call, State, Talking, consult::Aside, forward::UCC, leg::Leg, show::Who};
+use super::{Call, State, Talking, consult::Aside, dial::Refused, forward::UCC, leg::Leg, show::Who};
 use crate::facts::{EndCause, Fact, ForwardResult, TransferTo, ms};
-use crate::rooms::{Rooms, Wake};
+use crate::rooms::Rooms;
 use senim_base::{ConsultantId, Instant, LegId};
 use senim_media::Order;
 use senim_queue::Input as QueueInput;
-use senim_sip::{Referral, Replaced, SessionId};
+use senim_sip::{Referral, Rejection, Replaced, SessionId};
 
 /// A caller on his way to somebody who is being called.
 #[derive(Debug)]
@@ -135,9 +135,9 @@ impl Call {
             return;
         }
         let who = Who::Caller(self.shown.as_ref());
-        match t.to.call(id, &mut t.leg, (language, t.by), who, rooms) {
-            Some(ring) => rooms.timers.set((id, Wake::RungOut), rooms.now + ring),
-            None => self.transfer_failed(ForwardResult::Failed, None, rooms),
+        match t.to.call(id, &mut t.leg, (language, Some(t.by)), who, rooms) {
+            Some(ring) => rooms.ring_out(id, ring),
+            None => self.transfer_rejected(leg, Refused::unheard(Rejection::Transport), rooms),
         }
     }
 
@@ -159,6 +159,7 @@ impl Call {
             self.transfer_failed(ForwardResult::Failed, Some(488), rooms);
             return;
         }
+        t.leg.tell_answered(id, &t.to, rooms);
         let State::Transferring(t) = core::mem::replace(&mut self.state, State::Script) else { return };
         self.taken_over(t, rooms);
     }
@@ -198,9 +199,17 @@ impl Call {
         }
     }
 
-    pub(super) fn transfer_rejected(&mut self, leg: LegId, status: u16, rooms: &mut Rooms) {
-        if matches!(&self.state, State::Transferring(t) if t.leg.id == leg) {
-            self.transfer_failed(ForwardResult::of(status), (status != 0).then_some(status), rooms);
+    /// Who is to take the caller did not, or was not reached: then he is called by the next way.
+    pub(super) fn transfer_rejected(&mut self, leg: LegId, refused: Refused, rooms: &mut Rooms) {
+        let id = self.id;
+        let State::Transferring(t) = &mut self.state else { return };
+        if t.leg.id != leg {
+            return;
+        }
+        if t.leg.try_next(id, &t.to, refused, rooms) {
+            rooms.loop_common(id, self.caller_leg, "tone.ring");
+        } else {
+            self.transfer_failed(refused.result(), refused.said(), rooms);
         }
     }
 
@@ -224,7 +233,7 @@ impl Call {
     /// Gives up calling, and gives back the consultant who sent the caller on.
     fn end_transfer(
         &mut self,
-        t: Transferring,
+        mut t: Transferring,
         result: ForwardResult,
         status: Option<u16>,
         rooms: &mut Rooms,
@@ -234,6 +243,7 @@ impl Call {
         if let Some(id) = t.to.consultant() {
             rooms.release(id, self.id);
         }
+        t.leg.tell_given_up(self.id, &t.to, result, rooms);
         self.fact(Fact::TransferEnded { to: t.to, result, status, after_ms }, rooms);
         t.leg.close(self.id, rooms);
         t.from
@@ -255,7 +265,7 @@ impl Call {
             }
             self.caller_gone(cause, rooms);
         } else {
-            self.transfer_rejected(leg, 0, rooms);
+            self.transfer_rejected(leg, Refused::unheard(Rejection::Transport), rooms);
         }
     }
 
@@ -326,17 +336,6 @@ impl Call {
         if let (Err(status), State::Talking(t)) = (done, &mut self.state) {
             t.report(status, rooms);
             t.referred = None;
-        }
-    }
-}
-
-impl ForwardResult {
-    /// What a refusal with this status means; 0 is a call that never got through.
-    pub(super) fn of(status: u16) -> ForwardResult {
-        match status {
-            486 | 600 => ForwardResult::Busy,
-            408 | 480 | 487 => ForwardResult::NoAnswer,
-            _ => ForwardResult::Failed,
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use super::{
     Call, State, Talking,
-    leg::{Leg, Side},
+    dial::{self, Refused, Tries},
+    leg::Leg,
     show,
 };
-use crate::facts::{EndCause, Fact, OfferOutcome, Party, ms};
+use crate::facts::{EndCause, Fact, OfferOutcome, TransferTo, ms};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{ConsultantId, Instant, Language, LegId, OfferId, PlayId};
 use senim_ivr::{Placement, Word, spoken};
 use senim_queue::{Caller, Input as QueueInput, Refusal, Withdrawn};
-use senim_sdp::{Direction, Security};
-use senim_sip::{Binding, Flow, Outgoing, Rejection};
+use senim_sdp::Direction;
+use senim_sip::{Outgoing, Rejection};
 
 /// Where a caller stands in the queue.
 #[derive(Clone, Debug)]
@@ -41,8 +42,8 @@ pub(crate) struct Ringing {
 }
 
 impl Waiting {
-    pub(super) fn ringing_leg(&self) -> Option<LegId> {
-        self.ringing.as_ref().map(|r| r.leg.id)
+    pub(super) fn ringing_leg(&mut self) -> Option<&mut Leg> {
+        self.ringing.as_mut().map(|r| &mut r.leg)
     }
 }
 
@@ -142,12 +143,7 @@ impl Call {
     pub(crate) fn offer(&mut self, offer: OfferId, consultant: ConsultantId, rooms: &mut Rooms) {
         self.fact(Fact::Offered { offer, consultant }, rooms);
         let State::Waiting(w) = &mut self.state else { return };
-        let flow = softphone(consultant, rooms).map(|(_, flow)| flow);
-        let leg = flow.and_then(|flow| {
-            let side = Side::offered(flow, None, rooms);
-            Leg::open(self.id, Party::Consultant(consultant), side, rooms)
-        });
-        match leg {
+        match TransferTo::Consultant(consultant).next_leg(self.id, Tries::new(rooms.now), rooms) {
             Some(leg) => w.ringing = Some(Ringing { offer, consultant, leg, since: rooms.now }),
             None => {
                 let outcome = OfferOutcome::Unreachable;
@@ -166,7 +162,7 @@ impl Call {
             return;
         }
         if !ring(id, &mut r.leg, r.consultant, shown, rooms) {
-            self.consultant_declines(leg, 0, Rejection::Transport, rooms);
+            self.consultant_declines(leg, Refused::unheard(Rejection::Transport), rooms);
         }
     }
 
@@ -191,18 +187,16 @@ impl Call {
         }
     }
 
-    pub(super) fn consultant_declines(
-        &mut self,
-        leg: LegId,
-        status: u16,
-        reason: Rejection,
-        rooms: &mut Rooms,
-    ) {
-        if !matches!(&self.state, State::Waiting(Waiting { ringing: Some(r), .. }) if r.leg.id == leg) {
+    /// The consultant declines, or his phone cannot be reached: then his next one rings.
+    pub(super) fn consultant_declines(&mut self, leg: LegId, refused: Refused, rooms: &mut Rooms) {
+        let id = self.id;
+        let State::Waiting(Waiting { ringing: Some(r), .. }) = &mut self.state else { return };
+        if r.leg.id != leg || r.leg.try_next(id, &TransferTo::Consultant(r.consultant), refused, rooms) {
             return;
         }
-        let refused = reason == Rejection::Response && matches!(status, 480 | 486 | 600 | 603);
-        let outcome = if refused { OfferOutcome::Rejected } else { OfferOutcome::Unreachable };
+        let declined =
+            refused.reason == Rejection::Response && matches!(refused.status, 480 | 486 | 600 | 603);
+        let outcome = if declined { OfferOutcome::Rejected } else { OfferOutcome::Unreachable };
         self.end_ringing(outcome, rooms);
     }
 
@@ -283,19 +277,6 @@ impl Call {
     }
 }
 
-/// Where a consultant's softphone is: what to call, and the flow it registered on.
-pub(super) fn softphone(consultant: ConsultantId, rooms: &Rooms) -> Option<(String, Flow)> {
-    let binding = binding(consultant, rooms)?;
-    Some((binding.uri.to_string(), binding.flow))
-}
-
-fn binding(consultant: ConsultantId, rooms: &Rooms) -> Option<&Binding> {
-    let login = &rooms.books.person(consultant)?.login;
-    let secure_only = rooms.settings.media.softphone_srtp == Security::Require;
-    let may_ring = |b: &&Binding| b.flow.transport.is_secure() || !secure_only;
-    rooms.sip.bindings(login).iter().rfind(may_ring)
-}
-
 /// Sends a consultant's softphone an INVITE. `false`: it cannot be reached.
 pub(super) fn ring(
     call: senim_base::CallId,
@@ -304,7 +285,8 @@ pub(super) fn ring(
     (from, mut headers): show::Shown,
     rooms: &mut Rooms,
 ) -> bool {
-    let Some(binding) = binding(consultant, rooms) else { return false };
+    let phone = dial::phones(consultant, rooms).find(|b| leg.tries.phone() == Some(b.id()));
+    let Some(binding) = phone else { return false };
     let (uri, flow, routes) = (binding.uri.to_string(), binding.flow, binding.routes());
     let sdp = leg.sdp.offer(Direction::SendRecv);
     headers.extend(routes);

@@ -24,6 +24,7 @@ pub(crate) fn trunk(name: &str, targets: &[u8]) -> TrunkSettings {
         calls_per_second_max: 2,
         probe_every: None,
         probes_to_turn: 3,
+        silence_max: Duration::from_secs(4),
         srtp: senim_sdp::Security::Refuse,
         credentials: None,
     }
