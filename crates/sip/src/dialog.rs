@@ -1,6 +1,6 @@
 //! Dialogs, RFC 3261 section 12: who talks to whom, in which order, by which route. No state of a call is here.
 
-use crate::message::{Message, MessageBuilder, Method, UriParts};
+use crate::message::{Kind, Message, MessageBuilder, Method, UriParts};
 
 /// One side's view of a dialog. From and To are kept as they stand on the wire, tags and all.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub(crate) struct Dialog {
     target: String,
     /// Route headers, in the order of our requests.
     routes: Vec<String>,
+    /// It was begun with a `sips:` URI: our Contact is one, too (RFC 3261 sections 8.1.1.8 and 12.1.1).
+    pub(crate) sips: bool,
 }
 
 /// Most Route headers of a dialog; a peer that wants more gets none of them kept.
@@ -41,6 +43,7 @@ impl Dialog {
             remote_cseq: None,
             target: without_headers(uri),
             routes: Vec::new(),
+            sips: is_sips(uri),
         }
     }
 
@@ -58,8 +61,10 @@ impl Dialog {
             remote_cseq: Some(invite.cseq_number()?),
             target: contact_of(invite).or_else(|| from_of_old(invite))?,
             routes: Vec::new(),
+            sips: invite.request_uri_parts().is_some_and(|uri| uri.kind == Kind::Sips),
         };
         dialog.routes = record_routes(invite);
+        dialog.sips |= is_sips(dialog.routes.first().map_or(dialog.target.as_str(), |top| bare(top)));
         Some(dialog)
     }
 
@@ -79,6 +84,11 @@ impl Dialog {
         if let Some(contact) = contact_of(message) {
             self.target = contact;
         }
+    }
+
+    /// Our INVITE goes by this route first.
+    pub(crate) fn goes_by(&mut self, top: &str) {
+        self.sips |= is_sips(bare(top));
     }
 
     /// Whether `tag` is the peer's, or could be since it has not spoken yet.
@@ -137,6 +147,10 @@ fn without_headers(uri: &str) -> String {
     UriParts::read(uri).map_or(uri, |read| read.without_headers()).to_owned()
 }
 
+fn is_sips(uri: &str) -> bool {
+    UriParts::read(uri).is_ok_and(|read| read.kind == Kind::Sips)
+}
+
 fn record_routes(message: &Message) -> Vec<String> {
     let routes: Vec<String> = message.values("Record-Route").into_iter().map(str::to_owned).collect();
     if routes.len() > ROUTES_MAX { Vec::new() } else { routes }
@@ -174,12 +188,15 @@ mod tests {
     use crate::message::StartLine;
 
     fn invite(extra: &str) -> Message {
-        let text = format!(
+        Message::parse(invite_text(extra).as_bytes()).unwrap()
+    }
+
+    fn invite_text(extra: &str) -> String {
+        format!(
             "INVITE sip:111@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1\r\n\
              From: \"A\" <sip:a@example.com>;tag=theirs\r\nTo: <sip:111@192.0.2.1>\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\n\
              Contact: <sip:a@198.51.100.7:5070;x=1?Route=%3Csip:evil%3E>\r\n{extra}Content-Length: 0\r\n\r\n"
-        );
-        Message::parse(text.as_bytes()).unwrap()
+        )
     }
 
     fn sent(dialog: &Dialog) -> (String, Vec<String>, Message) {
@@ -222,6 +239,28 @@ mod tests {
         );
         assert_eq!(message.header("To"), Some("<sip:a@y>;tag=theirs"));
         assert!(dialog.is_peer("theirs") && !dialog.is_peer("other"));
+    }
+
+    /// RFC 3261 sections 8.1.1.8 and 12.1.1: the Request-URI, the topmost route, or without a route the Contact.
+    #[test]
+    fn a_dialog_begun_with_a_sips_uri_is_one_of_sips() {
+        let begun = |from: &str, to: &str, extra: &str| {
+            let text =
+                if from.is_empty() { invite_text(extra) } else { invite_text(extra).replace(from, to) };
+            Dialog::incoming(&Message::parse(text.as_bytes()).unwrap(), "ours".into()).unwrap().sips
+        };
+        let (uri, contact) = ("INVITE sip:", "Contact: <sip:");
+        assert!(!begun("", "", ""));
+        assert!(begun(uri, "INVITE sips:", ""));
+        assert!(begun(contact, "Contact: <sips:", ""));
+        assert!(!begun(contact, "Contact: <sips:", "Record-Route: <sip:p;lr>\r\n"));
+        assert!(begun("", "", "Record-Route: <sips:p2;lr>, <sip:p1;lr>\r\n"));
+        assert!(!begun("", "", "Record-Route: <sip:p2;lr>, <sips:p1;lr>\r\n"));
+        let ours = |uri: &str| Dialog::outgoing("c".into(), "t".into(), "<sip:l@x>", "<sip:a@y>", uri);
+        assert!(ours("sips:a@y").sips && !ours("sip:a@y").sips);
+        let mut by_route = ours("sip:a@y");
+        by_route.goes_by("<sips:p;lr>");
+        assert!(by_route.sips);
     }
 
     /// RFC 3261 section 12.2.1.1: a proxy of RFC 2543 make takes the Request-URI, the target goes last.

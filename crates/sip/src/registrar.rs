@@ -9,6 +9,7 @@ use core::fmt;
 use core::time::Duration;
 use senim_base::{Instant, Timers};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 /// Bindings of one user. One more takes the place of the one that would expire first: a phone that keeps changing
 /// its port must not lock its owner out.
@@ -75,6 +76,10 @@ impl Binding {
         self.id
     }
 
+    fn handset(&self) -> Handset {
+        Handset { instance: self.instance.clone(), uri: self.uri.clone(), host: self.flow.remote.ip() }
+    }
+
     /// The Route headers of a call to it: its Path (RFC 3327 section 5.4).
     pub fn routes(&self) -> Vec<(String, String)> {
         self.path.iter().map(|hop| ("Route".to_owned(), hop.clone())).collect()
@@ -84,6 +89,26 @@ impl Binding {
 impl fmt::Debug for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Binding({:?}, until {:?})", self.flow, self.expires)
+    }
+}
+
+/// By what a phone is known again on another flow.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Handset {
+    instance: Option<String>,
+    uri: Uri,
+    host: IpAddr,
+}
+
+impl Handset {
+    /// The same phone, whatever its flow: by its instance (RFC 5626 section 4.1), or for one that names none by its
+    /// Contact, which is unlike others' on its own host only.
+    pub(crate) fn is(&self, binding: &Binding) -> bool {
+        match (&self.instance, &binding.instance) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            (None, None) => self.host == binding.flow.remote.ip() && self.uri.same_as(&binding.uri),
+            _ => false,
+        }
     }
 }
 
@@ -405,6 +430,16 @@ impl Registrar {
         let named =
             |user: &&String| self.bindings(user).iter().any(|b| b.flow == flow && b.uri.to_string() == uri);
         here().find(named).or_else(|| here().next()).map(String::as_str)
+    }
+
+    /// A user's phones, and their flows, that are not on this one.
+    pub(crate) fn elsewhere(&self, user: &str, flow: Flow) -> Vec<(Flow, Handset)> {
+        self.bindings(user).iter().filter(|b| b.flow != flow).map(|b| (b.flow, b.handset())).collect()
+    }
+
+    /// A user's phone on this flow, the latest.
+    pub(crate) fn handset(&self, user: &str, flow: Flow) -> Option<Handset> {
+        self.bindings(user).iter().rfind(|b| b.flow == flow).map(Binding::handset)
     }
 
     /// How many bindings there are.

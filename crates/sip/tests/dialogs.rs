@@ -6,7 +6,10 @@ mod pair;
 
 use core::time::Duration;
 use pair::{ANSWER, Line, OTHER, Pair, Phone, credentials, settings};
-use senim_sip::{Credentials, Ending, Event, Message, Rejection, Secrets, SessionId};
+use senim_sip::{
+    Credentials, Ending, Event, Flow, Input, Message, Outgoing, Output, Rejection, Secrets, SessionId,
+    Transport,
+};
 
 fn status_of(answers: &[String]) -> u16 {
     answers.first().map_or(0, |a| a[8..11].parse().unwrap())
@@ -105,6 +108,118 @@ fn a_user_whose_address_changed_proves_himself_and_the_dialog_goes_on_there() {
         }
     }
     assert_eq!(to, [moved]);
+}
+
+/// A NAT gives the phone another port between our 200 and its ACK: the ACK confirms, and moves nothing.
+#[test]
+fn an_ack_from_another_port_of_the_users_host_confirms_and_moves_nothing() {
+    for (from, confirms) in [("198.51.100.7:40000", true), ("203.0.113.44:5060", false)] {
+        let mut p = Pair::of_strangers(13);
+        p.sieve = Some(Box::new(|_, first| first.starts_with("ACK")));
+        let outgoing = Outgoing { credentials: Some(credentials("correct")), ..p.outgoing(Phone) };
+        p.call_with(Phone, outgoing);
+        let b = p.invited(Line);
+        p.at(Line, |e, now| e.accept(b, ANSWER, now));
+        p.until(Phone, "Answered");
+        let fits = |m: &&String| m.starts_with("ACK") && m.contains("Authorization: ");
+        let ack = p.messages.iter().rfind(fits).unwrap().clone();
+        let other = ack.replace("CSeq: 2 ACK", "CSeq: 3 ACK");
+        assert!(ack != other && p.elsewhere(from, other.as_bytes()).is_empty());
+        assert!(p.told(Line).is_empty(), "another number is another request's");
+        assert!(p.elsewhere(from, ack.as_bytes()).is_empty());
+        assert_eq!(p.told(Line).len(), usize::from(confirms), "{from}");
+        p.sieve = None;
+        p.until(Line, "Confirmed");
+        // The flow of the talk is the one it was begun on.
+        p.at(Line, |e, now| e.hang_up(b, None, now));
+        p.until(Phone, "Ended");
+        p.at_rest();
+    }
+}
+
+/// A REGISTER like a softphone's, with what its Contact says of it, from that flow; challenged and proved.
+fn register(p: &mut Pair, flow: Flow, cseq: u32, contact: &str) {
+    let text = format!(
+        "REGISTER sip:senim.example SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.5:5060;branch=z9hG4bKr{cseq}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:aigul@senim.example>;tag=r\r\nTo: <sip:aigul@senim.example>\r\n\
+         Call-ID: r{cseq}\r\nCSeq: {cseq} REGISTER\r\nContact: {contact}\r\nSupported: outbound, path\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    let asked = said(p, flow, &text);
+    let right = proved(&text, &asked[0], &credentials("correct")).replace("CSeq: ", "CSeq: 1");
+    assert_eq!(status_of(&said(p, flow, &right)), 200);
+}
+
+/// What the line says to bytes on that connection, and where.
+fn said(p: &mut Pair, flow: Flow, text: &str) -> Vec<String> {
+    let now = p.now;
+    p.line.handle(Input::Stream { flow, bytes: text.as_bytes() }, now).unwrap();
+    sent(p, flow)
+}
+
+fn sent(p: &mut Pair, on: Flow) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(output) = p.line.poll() {
+        match output {
+            Output::Transmit { flow, bytes } if flow == on => all.push(String::from_utf8(bytes).unwrap()),
+            Output::Event(event) => p.events.push((Line, event)),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The phone's connection dies in the middle of a talk, or is forgotten by a NAT; it registers again on a new one, and
+/// there our goodbye reaches it. Another phone of the same user does not get it.
+#[test]
+fn a_talk_follows_its_phone_to_the_connection_that_it_registers_on_anew() {
+    let instance = |n: u32| format!(";+sip.instance=\"<urn:uuid:{n}>\";reg-id=1");
+    let uri = "<sip:aigul@10.0.0.5:5060;transport=tcp>";
+    let other_uri = "<sip:aigul@10.0.0.6:5060;transport=tcp>";
+    let near = "198.51.100.7:40001";
+    for (before, after, remote, closed, comes) in [
+        (instance(1), instance(1), "203.0.113.44:7000", true, true),
+        (instance(1), instance(1), "203.0.113.44:7000", false, true),
+        (instance(1), instance(2), near, true, false),
+        (instance(1), instance(2), near, false, false),
+        (String::new(), String::new(), near, true, true),
+        (String::new(), String::new(), near, false, true),
+        (String::new(), String::new(), "203.0.113.44:7000", true, false),
+        (String::new(), String::new(), "203.0.113.44:7000", false, false),
+        (instance(1), String::new(), near, true, false),
+    ] {
+        let mut p = Pair::of_strangers(14);
+        let old =
+            Flow { transport: Transport::Tcp, local: Line.address(), remote: Phone.address(), connection: 1 };
+        let new = Flow { remote: remote.parse().unwrap(), connection: 2, ..old };
+        register(&mut p, old, 1, &format!("{uri}{before}"));
+        let now = p.now;
+        let outgoing =
+            Outgoing { flow: old, uri: "sip:aigul@10.0.0.5:5060;transport=tcp".into(), ..p.outgoing(Line) };
+        let session = p.line.invite(outgoing, now).unwrap();
+        let invite = sent(&mut p, old).remove(0);
+        let header = |name: &str| invite.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
+        let answer = format!(
+            "SIP/2.0 200 OK\r\n{}\r\n{}\r\n{};tag=theirs\r\n{}\r\n{}\r\nContact: {uri}\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{ANSWER}",
+            header("Via"),
+            header("From"),
+            header("To"),
+            header("Call-ID"),
+            header("CSeq"),
+            ANSWER.len()
+        );
+        assert!(said(&mut p, old, &answer)[0].starts_with("ACK"));
+        if closed {
+            p.line.handle(Input::FlowClosed(old), now).unwrap();
+        }
+        let again = if before == after || after.is_empty() { uri } else { other_uri };
+        register(&mut p, new, 2, &format!("{again}{after}"));
+        p.line.hang_up(session, None, now);
+        let goodbye = sent(&mut p, new);
+        assert_eq!(goodbye.len(), usize::from(comes), "{before} {after} {remote} {closed}: {goodbye:?}");
+        assert!(goodbye.iter().all(|m| m.starts_with("BYE")));
+    }
 }
 
 #[test]

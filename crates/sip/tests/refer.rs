@@ -320,3 +320,65 @@ fn in_dialog(p: &Pair, method: &str, cseq: usize, headers: &str) -> String {
          Max-Forwards: 70\r\n{from}\r\n{to}\r\n{call}\r\nCSeq: {cseq} {method}\r\n{headers}Content-Length: 0\r\n\r\n"
     )
 }
+
+/// RFC 6665 sections 4.1.2 and 8.3.2, RFC 3515 section 2.4.4: whoever sent a REFER may ask how it stands, and stop hearing of
+/// it; nothing else can be subscribed to.
+#[test]
+fn a_refers_reports_can_be_asked_for_and_ended_and_nothing_else_subscribed_to() {
+    let mut p = Pair::new(31);
+    let (a, b) = p.talk(Phone);
+    p.at(Phone, |e, now| e.refer_to(a, "<sip:1@example.com>", None, now));
+    p.until(Line, "Referred");
+    p.at(Line, |e, now| e.answer_referral(b, Ok(()), now));
+    p.until(Phone, "ReferProgress");
+    p.at(Line, |e, now| e.referral_progress(b, 180, now));
+    p.until(Phone, "ReferProgress");
+    let subscribe = |p: &mut Pair, cseq: usize, headers: &str| {
+        let (text, from) = (p.in_dialog(Phone, "SUBSCRIBE", cseq, headers, ""), p.messages.len());
+        p.forge(Phone, text.as_bytes());
+        p.run(Duration::from_millis(100));
+        p.messages[from..]
+            .iter()
+            .filter(|m| m.contains(" SUBSCRIBE\r\n") && m.starts_with("SIP"))
+            .cloned()
+            .next()
+            .unwrap()
+    };
+    let answer = subscribe(&mut p, 50, "Event: presence\r\n");
+    assert!(answer.starts_with("SIP/2.0 489") && answer.contains("\r\nAllow-Events: refer\r\n"), "{answer}");
+    assert!(subscribe(&mut p, 51, "").starts_with("SIP/2.0 489"));
+    assert!(subscribe(&mut p, 52, "Event: refer;id=999\r\nExpires: 60\r\n").starts_with("SIP/2.0 403"));
+    let answer = subscribe(&mut p, 53, "Event: refer\r\nExpires: 60\r\n");
+    assert!(answer.starts_with("SIP/2.0 200") && answer.contains("\r\nExpires: 1"), "{answer}");
+    let Event::ReferProgress { status: 180, last: false, .. } = p.until(Phone, "ReferProgress") else {
+        panic!()
+    };
+    let answer = subscribe(&mut p, 54, "Event: refer\r\nExpires: 0\r\n");
+    assert!(answer.contains("\r\nExpires: 0\r\n"), "{answer}");
+    let Event::ReferProgress { status: 180, last: true, .. } = p.until(Phone, "ReferProgress") else {
+        panic!()
+    };
+    let last = p.messages.iter().rfind(|m| m.starts_with("NOTIFY")).unwrap();
+    assert!(last.contains("Subscription-State: terminated;reason=timeout\r\n"), "{last}");
+    let reports = p.seen("NOTIFY");
+    p.at(Line, |e, now| e.referral_progress(b, 200, now));
+    assert_eq!(p.seen("NOTIFY"), reports, "no more is told");
+    assert!(subscribe(&mut p, 55, "Event: refer\r\n").starts_with("SIP/2.0 403"), "it is over");
+    p.at(Line, |e, now| e.hang_up(b, None, now));
+    p.at_rest();
+}
+
+#[test]
+fn a_trunk_subscribes_to_nothing_outside_of_a_dialog() {
+    for (event, status) in [("refer", "403"), ("presence", "489"), ("message-summary", "489")] {
+        let mut p = Pair::new(32);
+        let text = format!(
+            "SUBSCRIBE sip:111@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKs\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=f\r\nTo: <sip:111@192.0.2.1>\r\nCall-ID: s\r\nCSeq: 1 SUBSCRIBE\r\n\
+             Contact: <sip:x@198.51.100.7>\r\nEvent: {event}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let answers = p.elsewhere("198.51.100.7:5060", text.as_bytes());
+        assert!(answers[0].starts_with(&format!("SIP/2.0 {status}")), "{event}: {answers:?}");
+        p.at_rest();
+    }
+}

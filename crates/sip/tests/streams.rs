@@ -7,7 +7,7 @@ use core::time::Duration;
 use pair::{ANSWER, Line, OFFER, Pair, Phone, credentials, settings};
 use senim_base::{Entropy, Instant};
 use senim_sip::{
-    Cause, Endpoint, Event, Fault, Flow, Input, Message, MessageBuilder, Method, Output, Rejection,
+    Cause, Endpoint, Event, Fault, Flow, Input, Message, MessageBuilder, Method, Outgoing, Output, Rejection,
     STREAMS_MAX, Transport,
 };
 
@@ -102,6 +102,54 @@ fn a_sips_call_is_heard_on_a_secure_wire_only() {
             _ => None,
         });
         assert!(said.unwrap().starts_with(&format!("SIP/2.0 {status}")), "{transport:?}");
+    }
+}
+
+/// RFC 3261 sections 8.1.1.8 and 12.1.1: whoever calls or is called by `sips:` gets a `sips:` Contact, in every message of
+/// the dialog.
+#[test]
+fn a_sips_dialog_has_a_sips_contact() {
+    let flow = Flow { transport: Transport::Tls, ..stranger(1) };
+    for scheme in ["sip", "sips"] {
+        let mut line = Endpoint::new(settings(Some("203.0.113.9")), Entropy::from_seed(9));
+        let text = format!(
+            "INVITE {scheme}:111@line SIP/2.0\r\nVia: SIP/2.0/TLS 203.0.113.9;branch=z9hG4bKs\r\n\
+             Max-Forwards: 70\r\nFrom: <{scheme}:a@b>;tag=f\r\nTo: <{scheme}:111@line>\r\nCall-ID: c\r\n\
+             CSeq: 1 INVITE\r\nContact: <{scheme}:a@203.0.113.9>\r\nContent-Length: 0\r\n\r\n"
+        );
+        let now = Instant::from_secs(1);
+        line.handle(Input::Stream { flow, bytes: text.as_bytes() }, now).unwrap();
+        let session = outputs(&mut line).into_iter().find_map(|o| match o {
+            Output::Event(event) => event.session(),
+            _ => None,
+        });
+        let said = |line: &mut Endpoint| {
+            let texts = outputs(line).into_iter().filter_map(|o| match o {
+                Output::Transmit { bytes, .. } => String::from_utf8(bytes).ok(),
+                _ => None,
+            });
+            texts.filter(|t| t.contains("Contact: ")).collect::<Vec<_>>()
+        };
+        line.accept(session.unwrap(), OFFER, now);
+        let ok = said(&mut line);
+        let uri = format!("{scheme}:a@203.0.113.9");
+        let outgoing = Outgoing {
+            flow,
+            uri: uri.clone(),
+            from: "<sip:111@line>".into(),
+            to: format!("<{uri}>"),
+            headers: Vec::new(),
+            sdp: Some(OFFER.into()),
+            credentials: None,
+        };
+        line.invite(outgoing, now).unwrap();
+        let all = [ok, said(&mut line)].concat();
+        assert_eq!(all.len(), 2, "{all:?}");
+        let contact = match scheme {
+            "sips" => format!("Contact: <sips:senim@{}>\r\n", flow.local),
+            _ => format!("Contact: <sip:senim@{};transport=tls>\r\n", flow.local),
+        };
+        assert!(all.iter().all(|text| text.contains(&contact)), "{all:?}");
     }
 }
 

@@ -76,8 +76,9 @@ impl Endpoint {
 
     fn try_errand(&mut self, id: SessionId, errand: Errand, now: Instant) -> Option<()> {
         let branch = self.branch();
-        let flow = self.sessions.get(&id).filter(|s| s.errands.len() < ERRANDS_MAX)?.flow;
-        let (via, contact) = (self.via(flow, &branch), self.settings.contact(flow));
+        let session = self.sessions.get(&id).filter(|s| s.errands.len() < ERRANDS_MAX)?;
+        let flow = session.flow;
+        let (via, contact) = (self.via(flow, &branch), self.settings.contact(flow, session.dialog.sips));
         let session = self.sessions.get_mut(&id)?;
         let method = errand.task.method();
         let dialog = session.dialog_of(errand.tag.as_deref())?;

@@ -169,7 +169,7 @@ impl Endpoint {
     ) -> Option<(TxId, Vec<u8>)> {
         let session = self.sessions.get(&id).filter(|s| s.state == State::Incoming)?;
         let (tx, request) = (session.invite?, session.request.as_deref()?);
-        let contact = self.settings.contact(session.flow);
+        let contact = self.settings.contact(session.flow, session.dialog.sips);
         let mut all = Vec::with_capacity(headers.len() + 1);
         if status < 300 {
             all.push(("Contact", contact.as_str()));
@@ -198,9 +198,9 @@ impl Endpoint {
         self.timers.set(Due::Session(id, Clock::RepeatOk), now + pause);
     }
 
-    /// The ACK of a 2xx. One that fits nothing is dropped: an ACK is never answered.
+    /// The ACK of a 2xx. One that fits nothing is dropped: an ACK is never answered. It confirms, and moves nothing.
     pub(super) fn acknowledged(&mut self, flow: Flow, ack: &Message, now: Instant) {
-        let Some(id) = self.session_of(ack).filter(|id| self.may_be_of_peer(*id, flow)) else { return };
+        let Some(id) = self.session_of(ack).filter(|id| self.may_acknowledge(*id, flow)) else { return };
         let Some(number) = ack.cseq_number() else { return };
         let fits = self.sessions.get(&id).and_then(|s| s.ok.as_ref()).is_some_and(|ok| ok.cseq == number);
         if fits {

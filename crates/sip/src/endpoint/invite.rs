@@ -28,7 +28,10 @@ impl Endpoint {
             return Err(Refusal::BadAddress);
         }
         let (call_id, tag) = (self.entropy.token(32), self.entropy.token(16));
-        let dialog = Dialog::outgoing(call_id, tag, &outgoing.from, &outgoing.to, &outgoing.uri);
+        let mut dialog = Dialog::outgoing(call_id, tag, &outgoing.from, &outgoing.to, &outgoing.uri);
+        if let Some((_, top)) = outgoing.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Route")) {
+            dialog.goes_by(top);
+        }
         let peer = self.peer_at(&outgoing);
         let id = self.add_session(State::Calling, outgoing.flow, dialog, peer);
         if let Some(session) = self.sessions.get_mut(&id) {
@@ -63,7 +66,7 @@ impl Endpoint {
         let supported = if outgoing.sdp.is_some() { wire::SUPPORTED } else { wire::SUPPORTED_LATE };
         let mut builder = dialog
             .request(&Method::Invite, dialog.cseq(), &self.via(flow, &branch))
-            .header("Contact", &self.settings.contact(flow))
+            .header("Contact", &self.settings.contact(flow, dialog.sips))
             .header("Allow", wire::ALLOW)
             .header("Supported", supported);
         for (name, value) in session.timer_headers(self.settings.session_timer) {

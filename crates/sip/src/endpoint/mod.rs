@@ -38,7 +38,7 @@ pub use types::*;
 
 use crate::guard::{Guard, Tally};
 use crate::overload::{Budgets, Strangers};
-use crate::registrar::{Binding, Expiry, Registrar};
+use crate::registrar::{Binding, Expiry, Handset, Registrar};
 use crate::transaction::{News, Transactions, TxId};
 use crate::{Credentials, Flow, Message};
 use core::time::Duration;
@@ -99,6 +99,8 @@ pub struct Endpoint {
     sessions: BTreeMap<SessionId, Session>,
     /// By Call-ID and our tag.
     by_dialog: BTreeMap<(String, String), SessionId>,
+    /// Talks whose connection ended, by user, and the phone that is to come back: a session each at most.
+    parted: BTreeMap<(String, SessionId), Handset>,
     streams: BTreeMap<Flow, Stream>,
     enrolments: BTreeMap<EnrolmentId, registration::Enrolled>,
     timers: Timers<Due>,
@@ -137,6 +139,7 @@ impl Endpoint {
             transactions,
             sessions: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
+            parted: BTreeMap::new(),
             streams: BTreeMap::new(),
             enrolments: BTreeMap::new(),
             timers: Timers::new(),
@@ -338,6 +341,7 @@ impl Endpoint {
     fn flow_closed(&mut self, flow: Flow, now: Instant) {
         self.streams.remove(&flow);
         self.timers.cancel(Due::Idle(flow));
+        self.part(flow);
         self.registrar.flow_lost(flow);
         self.flow_failed(flow, now);
         for session in self.sessions.values_mut().filter(|s| s.flow == flow) {
@@ -405,6 +409,9 @@ impl Endpoint {
         self.drop_pending(id, now);
         self.end_referral(id, now);
         if let Some(session) = self.sessions.remove(&id) {
+            if let Peer::User(user) = session.peer {
+                self.parted.remove(&(user, id));
+            }
             self.by_dialog.remove(&(session.dialog.call_id, session.dialog.local_tag));
         }
         self.stop_clocks(id);

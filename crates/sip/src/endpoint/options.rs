@@ -32,7 +32,8 @@ impl Endpoint {
     fn question(&mut self, flow: Flow, uri: &str, routes: &[String]) -> Request {
         let branch = self.branch();
         let (tag, call_id) = (self.entropy.token(16), self.entropy.token(32));
-        let contact = self.settings.contact(flow);
+        let sips = uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"));
+        let contact = self.settings.contact(flow, sips);
         let mut builder = MessageBuilder::request(&Method::Options, uri)
             .header("Via", &self.via(flow, &branch))
             .header("Max-Forwards", "70");
@@ -57,6 +58,7 @@ impl Endpoint {
             ("Accept", wire::SDP),
             ("Accept-Encoding", "identity"),
             ("Supported", wire::SUPPORTED),
+            ("Allow-Events", wire::EVENTS),
         ];
         self.refuse(flow, request, 200, &headers);
     }

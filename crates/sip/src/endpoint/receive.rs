@@ -175,6 +175,11 @@ impl Endpoint {
                 self.charge(flow, now);
                 self.refuse(flow, request, 481, &[]);
             }
+            Method::Subscribe => {
+                if self.admit(flow, request, now).is_some() {
+                    self.subscribed_outside(flow, request, now);
+                }
+            }
             _ => {
                 if self.admit(flow, request, now).is_some() {
                     self.answer(flow, request, 405, &[("Allow", wire::ALLOW)], now);

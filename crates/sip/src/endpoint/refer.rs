@@ -6,7 +6,7 @@ use super::errand::{Errand, Task};
 use super::replaces::{Names, Replaced};
 use super::respond::Refused;
 use super::session::{Clock, State};
-use super::{Due, Endpoint, Event, SessionId, User};
+use super::{Due, Endpoint, Event, SessionId, User, wire};
 use crate::Flow;
 use crate::message::{Message, NameAddr, Scheme, Uri, reason, text};
 use crate::transaction::TxId;
@@ -58,6 +58,10 @@ pub(super) struct Asked {
     out: bool,
     /// What is to be reported next.
     next: Option<u16>,
+    /// What was reported last.
+    said: u16,
+    /// The peer wants no more reports than one: it has unsubscribed.
+    unsubscribed: bool,
 }
 
 impl Endpoint {
@@ -75,7 +79,17 @@ impl Endpoint {
         let waits = Some((tx, Arc::clone(request)));
         let quiet = !referral.reports;
         let ends = now + REPORTS_MAX;
-        session.asked = Some(Asked { cseq, waits, quiet, first, ends, out: false, next: None });
+        session.asked = Some(Asked {
+            cseq,
+            waits,
+            quiet,
+            first,
+            ends,
+            out: false,
+            next: None,
+            said: 100,
+            unsubscribed: false,
+        });
         self.timers.set(Due::Session(id, Clock::Referral), now + ANSWER_MAX);
         self.tell_of(id, Event::Referred { session: id, referral: Box::new(referral) });
     }
@@ -126,7 +140,8 @@ impl Endpoint {
         let Some(s) = self.sessions.get_mut(&session) else { return };
         let Some(asked) = &mut s.asked else { return };
         let Some((tx, request)) = asked.waits.take() else { return };
-        let (ends, quiet, flow, tag) = (asked.ends, asked.quiet, s.flow, s.dialog.local_tag.clone());
+        let (ends, quiet, tag) = (asked.ends, asked.quiet, s.dialog.local_tag.clone());
+        let contact = self.settings.contact(s.flow, s.dialog.sips);
         if let Err(status) = answer {
             let status = if (300..700).contains(&status) { status } else { 603 };
             let bytes = self.response(&request, status, &tag, &[], None);
@@ -134,7 +149,6 @@ impl Endpoint {
             self.drop_referral(session);
             return;
         }
-        let contact = self.settings.contact(flow);
         let mut headers = vec![("Contact", contact.as_str())];
         if quiet {
             headers.push(("Refer-Sub", "false"));
@@ -171,7 +185,9 @@ impl Endpoint {
         }
         let Some(status) = asked.next.take() else { return };
         asked.out = true;
-        let (cseq, first, last) = (asked.cseq, asked.first, status >= 200);
+        asked.said = status;
+        let (cseq, first, last) = (asked.cseq, asked.first, status >= 200 || asked.unsubscribed);
+        let why = if status < 200 { "timeout" } else { why };
         let left = asked.ends.since(now).as_secs().max(1);
         let event = if first { "refer".to_owned() } else { format!("refer;id={cseq}") };
         let state = if last { format!("terminated;reason={why}") } else { format!("active;expires={left}") };
@@ -181,6 +197,38 @@ impl Endpoint {
             self.drop_referral(id);
         }
         self.send_errand(id, errand, now);
+    }
+
+    /// Outside of a dialog nothing can be subscribed to (RFC 6665 section 8.3.2): not even what we know.
+    pub(super) fn subscribed_outside(&mut self, flow: Flow, request: &Arc<Message>, now: Instant) {
+        match kind_of(request.header("Event").unwrap_or_default()) {
+            known if known.eq_ignore_ascii_case(wire::EVENTS) => self.answer(flow, request, 403, &[], now),
+            _ => self.answer(flow, request, 489, &[("Allow-Events", wire::EVENTS)], now),
+        }
+    }
+
+    /// The peer asks to hear of its REFER for longer, or no longer (RFC 6665 section 4.1.2): what there is to tell is told
+    /// at once. A subscription of its own is refused: REFER alone makes one (RFC 3515 section 2.4.4).
+    pub(super) fn subscribed(&mut self, id: SessionId, flow: Flow, request: &Arc<Message>, now: Instant) {
+        let event = request.header("Event").unwrap_or_default();
+        if !kind_of(event).eq_ignore_ascii_case("refer") {
+            return self.answer(flow, request, 489, &[("Allow-Events", wire::EVENTS)], now);
+        }
+        let named = |asked: &Asked| match event.split_once("id=") {
+            Some((_, cseq)) => text::saturating_u32(text::trim(cseq)) == Some(asked.cseq),
+            None => asked.first,
+        };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let (peer, sips) = (session.flow, session.dialog.sips);
+        let Some(asked) = session.asked.as_mut().filter(|a| a.waits.is_none() && !a.quiet && named(a)) else {
+            return self.answer(flow, request, 403, &[], now);
+        };
+        asked.unsubscribed |= request.expires() == Some(0);
+        asked.next = asked.next.or(Some(asked.said));
+        let left = if asked.unsubscribed { 0 } else { asked.ends.since(now).as_secs().max(1) };
+        let (contact, left) = (self.settings.contact(peer, sips), left.to_string());
+        self.answer(flow, request, 200, &[("Contact", &contact), ("Expires", &left)], now);
+        self.report(id, "noresource", now);
     }
 
     /// The peer took a report, or did not: then it wants no more of them (RFC 3515 section 2.4.7).
@@ -284,7 +332,7 @@ impl Endpoint {
     pub(super) fn notified(&mut self, id: SessionId, flow: Flow, request: &Arc<Message>, now: Instant) {
         let event = request.header("Event").unwrap_or_default();
         if !kind_of(event).eq_ignore_ascii_case("refer") {
-            self.answer(flow, request, 489, &[("Allow-Events", "refer")], now);
+            self.answer(flow, request, 489, &[("Allow-Events", wire::EVENTS)], now);
             return;
         }
         if self.sessions.get(&id).is_none_or(|s| !s.asking) {

@@ -57,8 +57,8 @@ impl Endpoint {
 
     fn send_reinvite(&mut self, id: SessionId, now: Instant) {
         let branch = self.branch();
-        let Some(flow) = self.sessions.get(&id).map(|s| s.flow) else { return };
-        let (via, contact) = (self.via(flow, &branch), self.settings.contact(flow));
+        let Some((flow, sips)) = self.sessions.get(&id).map(|s| (s.flow, s.dialog.sips)) else { return };
+        let (via, contact) = (self.via(flow, &branch), self.settings.contact(flow, sips));
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(Reoffer::Sent { sdp, .. }) = &session.reoffer else { return };
         let cseq = session.dialog.next_cseq();
@@ -235,8 +235,10 @@ impl Endpoint {
         grant: Option<Grant>,
         now: Instant,
     ) {
-        let stands = self.sessions.get(&id).is_some_and(|s| s.state == State::Confirmed);
-        let (contact, timer) = (self.settings.contact(flow), Grant::headers(grant.filter(|_| stands)));
+        let session = self.sessions.get(&id);
+        let (stands, sips) =
+            (session.is_some_and(|s| s.state == State::Confirmed), session.is_some_and(|s| s.dialog.sips));
+        let (contact, timer) = (self.settings.contact(flow, sips), Grant::headers(grant.filter(|_| stands)));
         let mut headers = vec![("Contact", contact.as_str())];
         headers.extend(wire::CAPABILITIES);
         headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
@@ -281,11 +283,11 @@ impl Endpoint {
     pub fn answer_reoffer(&mut self, session: SessionId, answer: Result<String, u16>, now: Instant) {
         let Some(s) = self.sessions.get_mut(&session) else { return };
         let Some(Pending { tx, request }) = s.pending.take() else { return };
-        let (flow, tag, stands) = (s.flow, s.dialog.local_tag.clone(), s.state == State::Confirmed);
+        let (tag, stands) = (s.dialog.local_tag.clone(), s.state == State::Confirmed);
+        let contact = self.settings.contact(s.flow, s.dialog.sips);
         self.offer_in_time(session);
         match answer {
             Ok(sdp) => {
-                let contact = self.settings.contact(flow);
                 let grant = self.settings.session_timer.grant(&request).ok().flatten().filter(|_| stands);
                 let timer = Grant::headers(grant);
                 let mut headers = vec![("Contact", contact.as_str())];

@@ -233,6 +233,13 @@ impl Session {
         }
     }
 
+    /// The peer's phone is on another flow now. Before the call stands, its answers go back where it came from.
+    pub(super) fn come_to(&mut self, flow: Flow) {
+        if matches!(self.state, State::Accepted | State::Confirmed) {
+            self.flow = flow;
+        }
+    }
+
     /// The dialog with the phone of that tag: an early one as long as none is chosen.
     pub(super) fn dialog_with(&mut self, tag: &str) -> &mut Dialog {
         let chosen = self.dialog.remote_tag.is_some();

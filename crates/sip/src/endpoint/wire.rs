@@ -7,14 +7,17 @@ use std::net::SocketAddr;
 
 /// What we can be asked, for Allow.
 pub(super) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, PRACK, UPDATE, REFER, NOTIFY";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, PRACK, UPDATE, REFER, NOTIFY, SUBSCRIBE";
 
 /// The extensions that we know, for Supported; a request may require them.
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces, join, norefersub";
 
+/// The event packages that we know, for Allow-Events (RFC 6665 section 8.2.2).
+pub(super) const EVENTS: &str = "refer";
+
 /// What a 2xx says of us.
-pub(super) const CAPABILITIES: [(&str, &str); 3] =
-    [("Allow", ALLOW), ("Supported", SUPPORTED), ("Accept", SDP)];
+pub(super) const CAPABILITIES: [(&str, &str); 4] =
+    [("Allow", ALLOW), ("Supported", SUPPORTED), ("Accept", SDP), ("Allow-Events", EVENTS)];
 
 /// What we support in a call without an offer.
 pub(super) const SUPPORTED_LATE: &str = "timer, replaces, join, norefersub";
@@ -46,9 +49,16 @@ impl Settings {
             .map_or(flow.local, |(_, address)| *address)
     }
 
-    /// Our Contact on this flow.
-    pub(super) fn contact(&self, flow: Flow) -> String {
-        self.contact_of(CONTACT_USER, flow)
+    /// Our Contact on this flow; of a dialog that was begun with a `sips:` URI it is one, too. On an open wire that would
+    /// promise what is not so.
+    pub(super) fn contact(&self, flow: Flow, sips: bool) -> String {
+        if !sips || !flow.transport.is_secure() {
+            return self.contact_of(CONTACT_USER, flow);
+        }
+        let address = self.address(flow);
+        // RFC 3261 section 26.2.2: sips means TLS, transport=tls would say it twice.
+        let carrier = if flow.transport == Transport::Wss { ";transport=ws" } else { "" };
+        format!("<sips:{CONTACT_USER}@{address}{carrier}>")
     }
 
     /// A Contact of ours with another user part, given in the clear.
@@ -129,7 +139,7 @@ mod tests {
         };
         let told = |transport, local: &str, remote: &str| {
             let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
-            settings.contact(Flow { transport, local, remote, connection: 0 })
+            settings.contact(Flow { transport, local, remote, connection: 0 }, false)
         };
         let any = "0.0.0.0:5060";
         assert_eq!(told(Transport::Udp, any, "10.1.2.3:5060"), "<sip:senim@10.0.0.1:5060>");
@@ -140,5 +150,13 @@ mod tests {
             "<sip:senim@[2001:db8::1]:5061;transport=tls>"
         );
         assert_eq!(told(Transport::Wss, any, "10.1.2.3:5060"), "<sip:senim@10.0.0.1:5060;transport=ws>");
+        let (local, remote) = (any.parse().unwrap(), "10.1.2.3:5060".parse().unwrap());
+        for (transport, contact) in [
+            (Transport::Tls, "<sips:senim@10.0.0.1:5060>"),
+            (Transport::Wss, "<sips:senim@10.0.0.1:5060;transport=ws>"),
+            (Transport::Tcp, "<sip:senim@10.0.0.1:5060;transport=tcp>"),
+        ] {
+            assert_eq!(settings.contact(Flow { transport, local, remote, connection: 0 }, true), contact);
+        }
     }
 }

@@ -51,6 +51,7 @@ impl Endpoint {
             }
             Method::Refer => self.refer(id, flow, request, now),
             Method::Notify => self.notified(id, flow, request, now),
+            Method::Subscribe => self.subscribed(id, flow, request, now),
             _ => self.answer(flow, request, 405, &[("Allow", wire::ALLOW)], now),
         }
     }
@@ -77,6 +78,18 @@ impl Endpoint {
                 && s.flow.remote.ip() == flow.remote.ip()
         });
         reopened || self.is_of_peer(id, flow)
+    }
+
+    /// An ACK of a user's phone may come from another port of its host: a NAT gave it one between our 200 and here. It
+    /// names both tags, which are random; who has read them on the way could as well have written the port.
+    pub(super) fn may_acknowledge(&self, id: SessionId, flow: Flow) -> bool {
+        let moved = self.sessions.get(&id).is_some_and(|s| {
+            matches!(s.peer, Peer::User(_))
+                && flow.transport == Transport::Udp
+                && Flow { remote: flow.remote, ..s.flow } == flow
+                && s.flow.remote.ip() == flow.remote.ip()
+        });
+        moved || self.may_be_of_peer(id, flow)
     }
 
     /// A user whose phone has another address or connection now proves that it is he; then the dialog goes on there.
