@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-/// Facts are gathered so long before they are applied together.
-const GATHER: Duration = Duration::from_millis(50);
+/// Facts are gathered so long before they are applied together, unless somebody asks.
+const GATHER: Duration = Duration::from_millis(200);
 /// Facts kept at hand for the next group, about 4 MB. When more come before it, they are read from the journal.
 const AT_HAND_MAX: usize = 8_192;
 /// How long after a failure it tries again.
@@ -24,12 +24,19 @@ struct State {
     /// The newest safe facts, in order and without holes.
     at_hand: VecDeque<Record>,
     failing: bool,
+    /// The thread has nothing to do.
+    idle: bool,
+    /// Somebody waits for the newest facts.
+    asked: bool,
     stop: bool,
 }
 
 #[derive(Debug, Default)]
 struct Meeting {
     state: Mutex<State>,
+    /// For the thread.
+    work: Condvar,
+    /// For those who ask.
     turned: Condvar,
 }
 
@@ -66,8 +73,11 @@ impl Follower {
     pub fn safe(&self, seq: u64) {
         let mut state = self.meeting.enter();
         state.safe = state.safe.max(seq);
+        let idle = core::mem::take(&mut state.idle);
         drop(state);
-        self.meeting.turned.notify_all();
+        if idle {
+            self.meeting.work.notify_one();
+        }
     }
 
     /// These facts are safe, the next ones in order: they need not be read again. Cheap.
@@ -98,7 +108,13 @@ impl Follower {
         let submitted = self.journal.get().map_or(0, JournalWatch::submitted);
         let state = self.meeting.enter();
         let wanted = state.safe.max(submitted);
-        let behind = |s: &mut State| s.applied < wanted && !s.stop;
+        let behind = |s: &mut State| {
+            let behind = s.applied < wanted && !s.stop;
+            if behind && !core::mem::replace(&mut s.asked, true) {
+                self.meeting.work.notify_one();
+            }
+            behind
+        };
         drop(
             self.meeting
                 .turned
@@ -118,6 +134,7 @@ impl Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         self.meeting.enter().stop = true;
+        self.meeting.work.notify_one();
         self.meeting.turned.notify_all();
         if let Some(thread) = self.thread.take() {
             // A panic there was told by the hook already; there is nobody left to tell.
@@ -131,17 +148,21 @@ fn run(views: &Views, journal: &Path, meeting: &Meeting) {
     let mut reader = None;
     loop {
         let state = meeting.enter();
-        let waited = meeting.turned.wait_while(state, |s| s.applied >= s.safe && !s.stop);
+        let waited = meeting.work.wait_while(state, |s| {
+            s.idle = s.applied >= s.safe && !s.stop;
+            s.idle
+        });
         let state = waited.unwrap_or_else(PoisonError::into_inner);
+        let gather = |s: &mut State| !s.asked && !s.stop;
+        let waited = meeting.work.wait_timeout_while(state, GATHER, gather);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let (stop, safe) = (state.stop, state.safe);
         if stop && state.applied >= safe {
             return;
         }
+        state.asked = false;
+        let at_hand = core::mem::take(&mut state.at_hand);
         drop(state);
-        if !stop {
-            std::thread::sleep(GATHER);
-        }
-        let at_hand = core::mem::take(&mut meeting.enter().at_hand);
         let done = step(views, journal, &mut reader, &Vec::from(at_hand), safe);
         let mut state = meeting.enter();
         state.failing = done.is_err();
@@ -150,7 +171,7 @@ fn run(views: &Views, journal: &Path, meeting: &Meeting) {
             Err(_) if stop => return,
             Err(_) => {
                 reader = None;
-                let waited = meeting.turned.wait_timeout_while(state, RETRY, |s| !s.stop);
+                let waited = meeting.work.wait_timeout_while(state, RETRY, |s| !s.stop);
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
         }

@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Raised when the rows change their shape: older views are dropped.
-const SHAPE: u32 = 2;
+const SHAPE: u32 = 3;
 /// Memory for pages of the views, bytes.
 const CACHE_BYTES: u64 = 16 << 20;
 /// Milliseconds after which pages are written out.
@@ -253,7 +253,11 @@ impl Views {
     /// # Errors
     /// Damage, or the disk's.
     pub fn timeline(&self, call: CallId) -> Result<Vec<Record>, ViewFault> {
-        self.timeline.scan_prefix(call.0.to_be_bytes()).values().map(|v| read(&v?)).collect()
+        let mut facts = BTreeMap::new();
+        for piece in self.timeline.scan_prefix(call.0.to_be_bytes()).values() {
+            facts.extend(read::<Vec<Record>>(&piece?)?.into_iter().map(|record| (record.seq, record)));
+        }
+        Ok(facts.into_values().collect())
     }
 
     /// One recording.
@@ -320,7 +324,6 @@ impl Views {
         let mut out = String::new();
         let trees = [
             ("calls", &self.calls),
-            ("timeline", &self.timeline),
             ("days", &self.days),
             ("recordings", &self.recordings),
             ("appeals", &self.appeals),
@@ -333,28 +336,35 @@ impl Views {
                 out.push_str(&format!("{name} {hex} {}\n", String::from_utf8_lossy(&value)));
             }
         }
+        // Pieces are as long as the groups were that made them; what they hold is the same.
+        for key in self.calls.iter().keys() {
+            let call = key?.as_ref().try_into().map_or(0, u64::from_be_bytes);
+            for record in self.timeline(CallId(call))? {
+                let text = String::from_utf8_lossy(&write(&record)?).into_owned();
+                out.push_str(&format!("timeline {call:016x} {text}\n"));
+            }
+        }
         Ok(out)
     }
 }
 
 /// Rows that a group of facts touches: each is read once and written once.
 #[derive(Default)]
-struct Changes {
+struct Changes<'a> {
     calls: BTreeMap<CallId, CallRow>,
     recordings: BTreeMap<RecordingId, RecordingRow>,
     appeals: BTreeMap<String, AppealRow>,
-    timeline: Batch,
+    /// A call's facts in one piece: a row each would be the dearest part of all.
+    timeline: BTreeMap<CallId, Vec<&'a Record>>,
     days: Batch,
     openings: Batch,
 }
 
-impl Changes {
-    fn enter(&mut self, views: &Views, record: &Record) -> Result<(), ViewFault> {
+impl<'a> Changes<'a> {
+    fn enter(&mut self, views: &Views, record: &'a Record) -> Result<(), ViewFault> {
         let fact = &record.fact;
         if let Some(call) = record.call {
-            let mut key = call.0.to_be_bytes().to_vec();
-            key.extend_from_slice(&record.seq.to_be_bytes());
-            self.timeline.insert(key, write(record)?);
+            self.timeline.entry(call).or_default().push(record);
             let row = match self.calls.entry(call) {
                 std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
                 std::collections::btree_map::Entry::Vacant(e) => {
@@ -402,7 +412,12 @@ impl Changes {
     }
 
     fn write(self, views: &Views) -> Result<(), ViewFault> {
-        views.timeline.apply_batch(self.timeline)?;
+        let mut batch = Batch::default();
+        for (call, facts) in &self.timeline {
+            let first = facts.first().map_or(0, |record| record.seq);
+            batch.insert([call.0.to_be_bytes(), first.to_be_bytes()].concat(), write(facts)?);
+        }
+        views.timeline.apply_batch(batch)?;
         views.days.apply_batch(self.days)?;
         views.openings.apply_batch(self.openings)?;
         let mut batch = Batch::default();
