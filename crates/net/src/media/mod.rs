@@ -8,7 +8,7 @@ mod worker;
 
 use core::fmt;
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use mio::{Poll, Waker};
 use rtrb::{Consumer, RingBuffer};
 use senim_audio::Bank;
@@ -17,9 +17,9 @@ use senim_media::{Event, Order};
 use senim_recorder::Frame;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
-use worker::{Command, WAKER, Worker};
+use worker::{Command, Orders, WAKER, Worker};
 
 /// Ceiling of orders waiting for one worker; a further one is refused to the switch.
 pub const ORDERS_MAX: usize = 65_536;
@@ -105,7 +105,9 @@ pub struct MediaFigures {
 }
 
 struct Thread {
-    orders: SyncSender<Command>,
+    orders: Sender<Command>,
+    /// Orders that wait; a queue with places for all of them would take memory while there are none.
+    waiting: Arc<AtomicUsize>,
     waker: Waker,
     /// Orders were given that the worker was not woken for.
     unheard: AtomicBool,
@@ -157,7 +159,9 @@ impl MediaPool {
         for n in 0..settings.workers.max(1) {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), WAKER)?;
-            let (orders, queue) = sync_channel(ORDERS_MAX);
+            let (orders, queue) = channel();
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let queue = Orders { queue, waiting: Arc::clone(&waiting) };
             let (producer, consumer) = RingBuffer::new(settings.ring_frames.max(2));
             let (bank, counters) = (Arc::clone(bank), Arc::clone(&counters));
             let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
@@ -165,7 +169,7 @@ impl MediaPool {
             let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
                 Worker::new(poll, queue, binds, bank, entropy, producer, counters, clock, on_event).run();
             })?;
-            threads.push(Thread { orders, waker, unheard: AtomicBool::new(false), thread });
+            threads.push(Thread { orders, waiting, waker, unheard: AtomicBool::new(false), thread });
             rings.push(consumer);
         }
         Ok((MediaPool { threads, counters }, rings))
@@ -179,10 +183,11 @@ impl MediaPool {
     pub fn order(&self, call: CallId, order: Order) -> Result<(), OrderFault> {
         let n = (call.0 % self.threads.len().max(1) as u64) as usize;
         let thread = self.threads.get(n).ok_or(OrderFault::Stopped)?;
-        thread.orders.try_send(Command::Order(call, order)).map_err(|fault| match fault {
-            TrySendError::Full(_) => OrderFault::Full,
-            TrySendError::Disconnected(_) => OrderFault::Stopped,
-        })?;
+        if thread.waiting.load(Ordering::Acquire) >= ORDERS_MAX {
+            return Err(OrderFault::Full);
+        }
+        thread.waiting.fetch_add(1, Ordering::AcqRel);
+        thread.orders.send(Command::Order(call, order)).map_err(|_| OrderFault::Stopped)?;
         thread.unheard.store(true, Ordering::Release);
         Ok(())
     }
@@ -207,7 +212,6 @@ impl MediaPool {
     /// Closes every session, lets the last frames into the rings while their readers live, and joins the threads.
     pub fn stop(self) {
         for thread in &self.threads {
-            // A queue that is full is being read: waiting for room here holds up only the end of the program.
             let _ = thread.orders.send(Command::Stop);
             thread.unheard.store(true, Ordering::Release);
             thread.wake();

@@ -5,7 +5,7 @@ use super::tape::Tape;
 use super::{Binds, Counters};
 use crate::Pace;
 use core::cmp::Reverse;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use mio::{Events, Poll, Token};
 use rtrb::Producer;
@@ -45,6 +45,12 @@ pub(crate) enum Command {
     Stop,
 }
 
+/// What the pool wants, and how much of it waits.
+pub(crate) struct Orders {
+    pub(crate) queue: Receiver<Command>,
+    pub(crate) waiting: Arc<AtomicUsize>,
+}
+
 /// A call's place.
 struct Seat {
     session: Session,
@@ -55,7 +61,7 @@ struct Seat {
 
 pub(crate) struct Worker<C, E> {
     poll: Poll,
-    queue: Receiver<Command>,
+    orders: Orders,
     binds: Binds,
     bank: Arc<Bank>,
     entropy: Entropy,
@@ -79,7 +85,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     #[allow(clippy::too_many_arguments)] // made in one place, all of it its own
     pub(crate) fn new(
         poll: Poll,
-        queue: Receiver<Command>,
+        orders: Orders,
         binds: Binds,
         bank: Arc<Bank>,
         entropy: Entropy,
@@ -91,7 +97,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         let tape = Tape::new(ring, Arc::clone(&counters));
         Worker {
             poll,
-            queue,
+            orders,
             binds,
             bank,
             entropy,
@@ -180,8 +186,11 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
 
     fn drain_orders(&mut self) {
         loop {
-            match self.queue.try_recv() {
-                Ok(Command::Order(call, order)) => self.order(call, &order),
+            match self.orders.queue.try_recv() {
+                Ok(Command::Order(call, order)) => {
+                    self.orders.waiting.fetch_sub(1, Ordering::AcqRel);
+                    self.order(call, &order);
+                }
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
                     self.stopping = true;
                     return;
