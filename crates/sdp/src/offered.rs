@@ -57,20 +57,22 @@ pub(crate) fn choose(
     capabilities: &Capabilities,
     used: Option<usize>,
 ) -> Result<usize, Fault> {
-    let audio = || description.media.iter().enumerate().filter(|(_, media)| is_audio(media));
-    let open = || audio().filter(|(_, media)| protection(media, capabilities).is_ok());
     let common =
         |media: &MediaDescription| codecs(media).iter().any(|(codec, _)| capabilities.codecs.contains(codec));
-    let fit = || open().filter(|(_, media)| common(media));
-    let (_, first) = audio().next().ok_or(Fault::NoAudio)?;
-    if open().next().is_none() {
-        return Err(protection(first, capabilities).err().unwrap_or(Fault::NoCommonProtocol));
+    let mut fault = Fault::NoAudio;
+    let mut fit = Vec::with_capacity(1);
+    for (index, media) in description.media.iter().enumerate().filter(|(_, media)| is_audio(media)) {
+        match protection(media, capabilities) {
+            Ok(keys) if common(media) => fit.push((index, keys.is_some())),
+            // What could be heard, were there a codec, says more than what could not.
+            Ok(_) => fault = Fault::NoCommonCodec,
+            Err(why) if fault == Fault::NoAudio => fault = why,
+            Err(_) => {}
+        }
     }
     // Some peers offer the same sound twice, encrypted and plain: the encrypted one is taken.
-    let sealed = |media: &MediaDescription| matches!(protection(media, capabilities), Ok(Some(_)));
-    let best = fit().find(|(_, media)| sealed(media)).or_else(|| fit().next());
-    let (best, _) = best.ok_or(Fault::NoCommonCodec)?;
-    Ok(used.filter(|used| fit().any(|(index, _)| index == *used)).unwrap_or(best))
+    let best = fit.iter().find(|(_, sealed)| *sealed).or(fit.first()).ok_or(fault)?.0;
+    Ok(used.filter(|used| fit.iter().any(|(index, _)| index == used)).unwrap_or(best))
 }
 
 /// An audio stream that is switched on.

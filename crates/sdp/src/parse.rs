@@ -15,14 +15,14 @@ impl SessionDescription {
             return Err(Fault::TooLarge { bytes: body.len() });
         }
         let text = String::from_utf8_lossy(body);
-        let mut lines = (1..).zip(text.lines().map(|line| line.trim_end_matches('\r')));
+        let mut lines = (1..).zip(text.lines().map(without_returns));
         match lines.next() {
             Some((_, line)) if line.trim_end() == "v=0" => {}
             _ => return Err(Fault::Malformed { line: 1 }),
         }
         let mut reader = Reader::default();
         for (line, text) in lines {
-            if !text.trim().is_empty() {
+            if !text.bytes().all(|b| b.is_ascii_whitespace()) {
                 reader.line(text).ok_or(Fault::Malformed { line })?;
             }
             if reader.description.media.len() > MEDIA_MAX {
@@ -91,14 +91,23 @@ fn word(text: &str) -> Option<String> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
 }
 
+/// Some peers end their lines with more than one.
+fn without_returns(line: &str) -> &str {
+    if line.ends_with('\r') { line.trim_end_matches('\r') } else { line }
+}
+
 /// A text without control characters and outer blanks.
 fn printable(text: &str) -> String {
+    // As nearly all are: it can be copied whole.
+    if text.bytes().fold(true, |plain, b| plain & (b' '..0x7f).contains(&b)) {
+        return text.trim_ascii().to_owned();
+    }
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     text.trim().to_owned()
 }
 
 fn origin(value: &str) -> Option<Origin> {
-    let mut words = value.split_whitespace();
+    let mut words = value.split_ascii_whitespace();
     let origin = Origin {
         username: Some(printable(words.next()?)).filter(|name| !name.is_empty())?,
         session_id: word(words.next()?)?,
@@ -110,7 +119,7 @@ fn origin(value: &str) -> Option<Origin> {
 }
 
 fn connection(value: &str) -> Option<Connection> {
-    let mut words = value.split_whitespace();
+    let mut words = value.split_ascii_whitespace();
     let (net, kind, address) = (words.next()?, words.next()?, words.next()?);
     let family = kind.eq_ignore_ascii_case("IP4") || kind.eq_ignore_ascii_case("IP6");
     if !net.eq_ignore_ascii_case("IN") || !family {
@@ -134,7 +143,7 @@ fn attribute(value: &str) -> Attribute {
 }
 
 fn media(value: &str) -> Option<MediaDescription> {
-    let mut words = value.split_whitespace();
+    let mut words = value.split_ascii_whitespace();
     let media = word(words.next()?)?;
     let port = words.next()?.split('/').next()?.parse().ok()?;
     let protocol = word(words.next()?)?;

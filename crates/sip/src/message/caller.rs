@@ -1,6 +1,6 @@
 //! Who calls, as the headers of an INVITE tell it: the network's word before the caller's own (FEATURES T2, T3).
 
-use super::{Message, NameAddr};
+use super::{AddrParts, Message, NameAddr, UriParts};
 use senim_base::Redacted;
 
 /// The caller as a trunk presents him. Only a trusted trunk's words may be taken for true (RFC 3325 section 5).
@@ -27,7 +27,7 @@ impl Caller {
         let hidden_remote = invite
             .values("Remote-Party-ID")
             .into_iter()
-            .filter_map(|v| NameAddr::parse(v).ok())
+            .filter_map(|v| AddrParts::read(v).ok())
             .any(|v| v.param("privacy").flatten().is_some_and(|p| !p.eq_ignore_ascii_case("off")));
         let hidden_privacy = invite
             .headers("Privacy")
@@ -106,9 +106,9 @@ impl Diversions {
 
 /// The `phone-context` of a header's number, wherever its parameters stand.
 fn context_of(header: &str) -> Option<String> {
-    let addr = NameAddr::parse(header).ok()?;
-    let in_user = addr.uri.user.as_deref().unwrap_or_default().split(';');
-    let in_user = in_user.filter_map(|p| p.strip_prefix("phone-context=")).next().map(str::to_owned);
+    let addr = AddrParts::read(header).ok()?;
+    let user = addr.uri.user().unwrap_or_default();
+    let in_user = user.split(';').filter_map(|p| p.strip_prefix("phone-context=")).next().map(str::to_owned);
     let in_uri = || addr.uri.param("phone-context").flatten().map(str::to_owned);
     in_user.or_else(in_uri).or_else(|| addr.param("phone-context").flatten().map(str::to_owned))
 }
@@ -118,7 +118,7 @@ fn context_of(header: &str) -> Option<String> {
 fn best(invite: &Message, name: &str) -> Option<(Option<String>, String)> {
     let lines = if name == "From" { invite.headers(name).collect() } else { invite.values(name) };
     let read: Vec<_> =
-        lines.into_iter().filter_map(|v| Some((address_of(&NameAddr::parse(v).ok()?), v))).collect();
+        lines.into_iter().filter_map(|v| Some((named_by(AddrParts::read(v).ok()?.uri), v))).collect();
     let number = |a: &Option<String>| a.as_ref().is_some_and(|a| a.bytes().any(|b| b.is_ascii_digit()));
     let pick =
         read.iter().find(|(a, _)| number(a)).or(read.iter().find(|(a, _)| a.is_some())).or(read.first());
@@ -127,14 +127,25 @@ fn best(invite: &Message, name: &str) -> Option<(Option<String>, String)> {
 
 /// The user, unless the address only says that it says nothing.
 fn address_of(addr: &NameAddr) -> Option<String> {
-    let user = addr.uri.user()?.into_owned();
-    // `+7701…;phone-context=…` inside a sip URI: parameters of the number are not the number.
-    let user = user.split(';').next().unwrap_or_default().to_owned();
-    let nobody = ["", "anonymous", "unknown", "unavailable", "restricted", "private", "withheld"];
-    let hidden = nobody.iter().any(|n| user.eq_ignore_ascii_case(n))
-        || addr.uri.host.to_ascii_lowercase().ends_with("anonymous.invalid");
-    (!hidden).then_some(user)
+    named(&addr.uri.user()?, &addr.uri.host)
 }
+
+fn named_by(uri: UriParts<'_>) -> Option<String> {
+    named(&uri.user()?, uri.host)
+}
+
+fn named(user: &str, host: &str) -> Option<String> {
+    // `+7701…;phone-context=…` inside a sip URI: parameters of the number are not the number.
+    let user = user.split(';').next().unwrap_or_default();
+    let nobody = ["", "anonymous", "unknown", "unavailable", "restricted", "private", "withheld"];
+    let invalid = host.len().checked_sub(NOWHERE.len()).and_then(|at| host.get(at..));
+    let hidden = nobody.iter().any(|n| user.eq_ignore_ascii_case(n))
+        || invalid.is_some_and(|end| end.eq_ignore_ascii_case(NOWHERE));
+    (!hidden).then(|| user.to_owned())
+}
+
+/// The host of those who are nowhere (RFC 3323 section 4.1.1.3).
+const NOWHERE: &str = "anonymous.invalid";
 
 #[cfg(test)]
 mod tests {

@@ -112,7 +112,12 @@ impl<'a> AddrParts<'a> {
 
     /// The `tag`, when there is one with a value.
     pub(crate) fn tag(&self) -> Option<&'a str> {
-        text::param_in(self.params, "tag").flatten()
+        self.param("tag").flatten()
+    }
+
+    /// The value of a header parameter: `Some(None)` when it stands without one.
+    pub(crate) fn param(&self, name: &str) -> Option<Option<&'a str>> {
+        text::param_in(self.params, name)
     }
 }
 

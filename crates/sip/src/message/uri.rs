@@ -194,7 +194,7 @@ pub(crate) struct UriParts<'a> {
     pub(crate) kind: Kind,
     scheme: &'a str,
     user: Option<&'a str>,
-    host: &'a str,
+    pub(crate) host: &'a str,
     port: Option<u16>,
     params: &'a str,
     pub(crate) headers: Option<&'a str>,

@@ -46,7 +46,7 @@ pub(super) struct Media {
 pub(super) fn read(body: &[u8]) -> Box<[Media]> {
     let mut media: Vec<Media> = Vec::new();
     let (mut direction, mut nowhere) = (0, false);
-    for line in body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end) {
+    for line in lines(body).map(<[u8]>::trim_ascii_end) {
         let Some((letter, value)) =
             line.split_first().and_then(|(l, rest)| Some((l, rest.strip_prefix(b"=")?)))
         else {
@@ -73,6 +73,16 @@ pub(super) fn read(body: &[u8]) -> Box<[Media]> {
         }
     }
     media.into()
+}
+
+fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(body);
+    core::iter::from_fn(move || {
+        let text = rest.take()?;
+        let Some(end) = memchr::memchr(b'\n', text) else { return Some(text) };
+        rest = text.get(end + 1..);
+        text.get(..end)
+    })
 }
 
 /// `audio 4000 RTP/AVP 8 0 101`

@@ -22,6 +22,8 @@ pub(crate) const CALLS_MAX: usize = 2_000;
 pub(crate) const OTHERS_MAX: usize = 200;
 /// Messages kept of one conversation; further ones are counted.
 pub(crate) const STEPS_MAX: usize = 200;
+/// Messages of most conversations.
+const USUAL: usize = 8;
 /// Bytes kept in all; then others go, the oldest first, and after them calls.
 pub(crate) const BYTES_MAX: usize = 48 << 20;
 /// Bytes kept of one text; the rest of it is left out.
@@ -229,7 +231,13 @@ impl Trace {
         self.conversations.entry(key).or_insert_with(|| {
             others.push_back(key);
             *numbered += 1;
-            Conversation { call: None, number: *numbered, peer: peer(), notes: Vec::new(), cut: 0 }
+            Conversation {
+                call: None,
+                number: *numbered,
+                peer: peer(),
+                notes: Vec::with_capacity(USUAL),
+                cut: 0,
+            }
         })
     }
 

@@ -104,6 +104,22 @@ const COMPACT: [(u8, &str); 15] = [
 
 /// Longest header name looked up.
 const NAME_MAX: usize = 24;
+/// Most names of one length.
+const SAME_LENGTH_MAX: usize = 9;
+
+/// Rows of [`HEADERS`] by the length of their names; places that are not taken name no row.
+const BY_LENGTH: [[u8; SAME_LENGTH_MAX]; NAME_MAX + 1] = {
+    let mut rows = [[u8::MAX; SAME_LENGTH_MAX]; NAME_MAX + 1];
+    let mut taken = [0; NAME_MAX + 1];
+    let mut row = 0;
+    while row < HEADERS.len() {
+        let length = HEADERS[row].1.len();
+        rows[length][taken[length]] = row as u8;
+        taken[length] += 1;
+        row += 1;
+    }
+    rows
+};
 /// Header lines looked at; a message with more is refused anyway.
 const LINES_MAX: usize = 256;
 
@@ -194,7 +210,7 @@ pub(super) fn sketch(bytes: &[u8]) -> Sketch {
         if matches!(text.first(), Some(b' ' | b'\t')) {
             continue;
         }
-        let Some(colon) = text.iter().position(|b| *b == b':') else { continue };
+        let Some(colon) = memchr::memchr(b':', text) else { continue };
         let name = trim(text.get(..colon).unwrap_or_default());
         let row = row_of(name);
         s.names.add(row);
@@ -237,7 +253,7 @@ fn kind(start: &[u8], asked: Method) -> Kind {
 /// The line that begins at a byte, without its end, and where the next one begins.
 fn line(bytes: &[u8], from: usize) -> (Range<usize>, usize) {
     let rest = bytes.get(from..).unwrap_or_default();
-    let (end, next) = match rest.iter().position(|b| *b == b'\n') {
+    let (end, next) = match memchr::memchr(b'\n', rest) {
         Some(end) => (from + end, from + end + 1),
         None => (bytes.len(), bytes.len()),
     };
@@ -246,16 +262,13 @@ fn line(bytes: &[u8], from: usize) -> (Range<usize>, usize) {
 }
 
 fn row_of(name: &[u8]) -> Option<usize> {
-    let mut lower = [0; NAME_MAX];
-    let lower = lower.get_mut(..name.len())?;
-    for (to, from) in lower.iter_mut().zip(name) {
-        *to = from.to_ascii_lowercase();
-    }
-    let long: &[u8] = match lower {
-        [letter] => COMPACT.iter().find(|(c, _)| c == letter)?.1.as_bytes(),
+    let long = match name {
+        [letter] => COMPACT.iter().find(|(c, _)| *c == letter.to_ascii_lowercase())?.1.as_bytes(),
         long => long,
     };
-    HEADERS.binary_search_by(|(known, _)| known.as_bytes().cmp(long)).ok()
+    let rows = BY_LENGTH.get(long.len())?.iter().map(|row| usize::from(*row));
+    let mut rows = rows.map_while(|row| Some((row, HEADERS.get(row)?.1.as_bytes())));
+    rows.find(|(_, known)| *known == long || known.eq_ignore_ascii_case(long)).map(|(row, _)| row)
 }
 
 fn trim(text: &[u8]) -> &[u8] {
@@ -275,6 +288,9 @@ mod tests {
     #[test]
     fn the_tables_are_in_order_and_fit() {
         assert!(HEADERS.is_sorted_by_key(|(lower, _)| *lower) && HEADERS.len() <= 64);
+        for (row, (lower, name)) in HEADERS.iter().enumerate() {
+            assert_eq!((row_of(lower.as_bytes()), row_of(name.as_bytes())), (Some(row), Some(row)));
+        }
         for (lower, name) in HEADERS {
             assert_eq!(lower, name.to_ascii_lowercase());
             assert!(lower.len() <= NAME_MAX);
