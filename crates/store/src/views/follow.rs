@@ -9,9 +9,13 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Facts are gathered so long before they are applied together, unless somebody asks.
 const GATHER: Duration = Duration::from_millis(200);
+/// Facts applied before the thread rests as long as they took, unless somebody asks: on a machine of one core it is not to
+/// hold up calls.
+const AT_ONCE: usize = 256;
 /// Facts kept at hand for the next group, about 4 MB. When more come before it, they are read from the journal.
 const AT_HAND_MAX: usize = 8_192;
 /// How long after a failure it tries again.
@@ -163,7 +167,7 @@ fn run(views: &Views, journal: &Path, meeting: &Meeting) {
         state.asked = false;
         let at_hand = core::mem::take(&mut state.at_hand);
         drop(state);
-        let done = step(views, journal, &mut reader, &Vec::from(at_hand), safe);
+        let done = step(views, journal, &mut reader, &Vec::from(at_hand), safe, |took| rest(meeting, took));
         let mut state = meeting.enter();
         state.failing = done.is_err();
         match done {
@@ -179,6 +183,13 @@ fn run(views: &Views, journal: &Path, meeting: &Meeting) {
     }
 }
 
+/// Lets others have the core for as long.
+fn rest(meeting: &Meeting, took: Duration) {
+    let rests = |s: &mut State| !s.asked && !s.stop;
+    // Whatever woke it, there is more to do.
+    drop(meeting.work.wait_timeout_while(meeting.enter(), took, rests));
+}
+
 /// Applies what is safe, from hand if that leads on to `safe`, else from the journal; returns the last fact applied.
 /// The reader stays where it is between steps: a segment is not gone through again for each group.
 fn step(
@@ -187,13 +198,16 @@ fn step(
     reader: &mut Option<Reader>,
     at_hand: &[Record],
     safe: u64,
+    rest: impl Fn(Duration),
 ) -> Result<u64, ViewFault> {
     let mut applied = views.applied()?;
     let leads_on = at_hand.first().is_some_and(|first| first.seq <= applied + 1)
         && at_hand.last().is_some_and(|last| last.seq >= safe);
     if leads_on {
-        for group in at_hand.chunks(GROUP) {
+        for group in at_hand.chunks(AT_ONCE) {
+            let began = Instant::now();
             views.apply_all(group)?;
+            rest(began.elapsed());
         }
         return views.applied();
     }
