@@ -28,6 +28,8 @@ const BURST_MAX: usize = 64;
 
 /// Datagrams in a [`WINDOW`] from which on they are read in slots: a thousand a second.
 const THICK: usize = 250;
+/// A waking that brings so many was worth it: the next ones are not waited for.
+const WORTH_IT: usize = 8;
 const WINDOW: Duration = Duration::from_millis(250);
 const SLOT: Duration = Duration::from_millis(1);
 
@@ -153,7 +155,7 @@ impl Crowd {
             self.thick = self.came >= if self.thick { THICK / 2 } else { THICK };
             (self.window, self.came) = (now, 0);
         }
-        if self.thick && burst < BURST_MAX { SLOT } else { Duration::ZERO }
+        if self.thick && burst < WORTH_IT { SLOT } else { Duration::ZERO }
     }
 }
 
@@ -216,7 +218,9 @@ mod tests {
         assert_eq!(rests(Duration::from_micros(500), s(1)), SLOT);
         assert_eq!(rests(Duration::from_micros(1_500), s(2)), SLOT, "no flutter");
         assert_eq!(rests(ms(3), s(3)), Duration::ZERO);
-        assert_eq!(crowd.came(BURST_MAX, begin + s(4)), Duration::ZERO, "more is waiting");
+        crowd.thick = true;
+        assert_eq!(crowd.came(WORTH_IT - 1, begin + s(4)), SLOT);
+        assert_eq!(crowd.came(WORTH_IT, begin + s(4)), Duration::ZERO);
     }
 
     #[test]

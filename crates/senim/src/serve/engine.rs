@@ -22,6 +22,8 @@ use std::sync::mpsc::SyncSender;
 const SETTLE_MAX: Duration = Duration::from_millis(500);
 /// The switch's thread looks at what has come in slots when it is at work for more than a tenth of the time.
 const BUSY: u32 = 10;
+/// A turn that brought so many was worth its waking: the next ones are not waited for.
+const WORTH_IT: usize = 16;
 /// How often the calendar is read.
 const WALL_EVERY: Duration = Duration::from_secs(10);
 /// How old the inbox's picture of who is registered may become.
@@ -112,15 +114,16 @@ impl Engine {
         self.carry_out();
         self.ring();
         let mut pace = Pace::new(BUSY, clock::now());
-        let mut began = clock::now();
+        let (mut began, mut took) = (clock::now(), 0);
         loop {
             let nap = pace.sleep(began, clock::now());
-            if !nap.is_zero() {
+            if !nap.is_zero() && took < WORTH_IT {
                 std::thread::sleep(nap);
             }
             let due = self.switch.deadline().map_or(self.wall_due, |(at, _)| at.min(self.wall_due));
             let batch = inbox.wait(clock::until(due));
             began = clock::now();
+            took = batch.arrivals.len();
             for flow in batch.cut {
                 self.edges.sip.disconnect(flow);
             }
