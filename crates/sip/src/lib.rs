@@ -15,6 +15,7 @@ pub mod guard;
 pub mod locate;
 pub mod message;
 pub mod overload;
+pub mod pressure;
 pub mod registrar;
 mod transaction;
 
@@ -34,5 +35,6 @@ pub use message::{
     MessageBuilder, Method, NameAddr, ParseFault, Scheme, StartLine, Uri, Via,
 };
 pub use overload::{Budgets, Class, Known, Rate, Source};
+pub use pressure::Pressure;
 pub use registrar::{Binding, Cause, Change, Expiry, RegisterReply, Registrar};
 pub use transaction::{CALLS_MAX, LIVE_MAX, OTHERS_MAX, TRANSACTIONS_MAX};
