@@ -100,7 +100,7 @@ impl House {
         let mut lengths = Vec::new();
         while let Some(output) = self.line.poll() {
             match output {
-                Output::Transmit { bytes, .. } => {
+                Output::Transmit { bytes, .. } | Output::Refuse { bytes, .. } => {
                     self.check(&bytes)?;
                     lengths.push(bytes.len());
                 }

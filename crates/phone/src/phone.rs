@@ -276,7 +276,7 @@ impl Phone {
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.endpoint.poll() {
             match output {
-                senim_sip::Output::Transmit { flow, bytes } => {
+                senim_sip::Output::Transmit { flow, bytes } | senim_sip::Output::Refuse { flow, bytes } => {
                     let bytes = match &mut self.talk {
                         Some(talk) => talk.on_the_way(bytes),
                         None => Some(bytes),

@@ -118,7 +118,7 @@ impl Two {
         let speaker = if from_carrier { &mut self.carrier } else { &mut self.line };
         let Some(output) = speaker.poll() else { return false };
         match output {
-            Output::Transmit { bytes, .. } => {
+            Output::Transmit { bytes, .. } | Output::Refuse { bytes, .. } => {
                 let (to, way) = if from_carrier {
                     (&mut self.line, flow(LINE, CARRIER))
                 } else {

@@ -283,7 +283,7 @@ fn register(p: &mut Pair, flow: Flow, expires: u32, cseq: u32) -> u16 {
         let mut answer = None;
         while let Some(output) = p.line.poll() {
             match output {
-                Output::Transmit { bytes, flow: back } => {
+                Output::Transmit { bytes, flow: back } | Output::Refuse { bytes, flow: back } => {
                     assert_eq!(back, flow);
                     answer = Some(Message::parse(&bytes).unwrap());
                 }

@@ -45,7 +45,7 @@ impl World {
             match output {
                 // A keep-alive's answer: the line breaks between two requests are one.
                 Output::Transmit { bytes, .. } if bytes == b"\r\n" => {}
-                Output::Transmit { bytes, .. } => {
+                Output::Transmit { bytes, .. } | Output::Refuse { bytes, .. } => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
                     let status = text.get(8..11).and_then(|s| s.parse().ok()).unwrap();
                     if status >= 200 {

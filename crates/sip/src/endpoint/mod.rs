@@ -7,6 +7,7 @@
 
 mod bye;
 mod cancel;
+mod crowded;
 mod errand;
 mod incoming;
 mod info;
@@ -95,6 +96,7 @@ pub struct Endpoint {
     trunk_credentials: BTreeMap<String, Credentials>,
     registrar: Registrar,
     strangers: Strangers,
+    crowd: crowded::Crowd,
     transactions: Transactions<User>,
     sessions: BTreeMap<SessionId, Session>,
     /// By Call-ID and our tag.
@@ -136,6 +138,7 @@ impl Endpoint {
             secret,
             registrar: Registrar::new(),
             strangers: Strangers::new(Budgets::default()),
+            crowd: crowded::Crowd::default(),
             transactions,
             sessions: BTreeMap::new(),
             by_dialog: BTreeMap::new(),

@@ -30,6 +30,9 @@ impl Endpoint {
             self.strangers.silenced += 1;
             return Err(Fault::Silenced);
         }
+        if self.acknowledges_refusal(bytes, now) {
+            return Err(Fault::Crowded);
+        }
         match Message::parse(bytes) {
             Ok(mut message) if message.is_request() => {
                 message.stamp_source(flow.remote);
@@ -138,6 +141,9 @@ impl Endpoint {
         if *method == Method::Cancel {
             self.cancel(flow, request, now);
             return Ok(());
+        }
+        if *method == Method::Invite && !within && self.turn_away(flow, request, now) {
+            return Err(Fault::Crowded);
         }
         if let Err((status, headers)) = readable(flow, request, method) {
             self.charge(flow, now);

@@ -83,12 +83,18 @@ impl Endpoint {
 
     /// A To tag that needs no memory: the same for each copy of a request, guessable by nobody.
     pub(super) fn stateless_tag(&self, request: &Message) -> String {
+        Hex::of(&self.stateless_sum(request)).as_str().to_owned()
+    }
+
+    /// What such a tag spells. The ACK of an INVITE has the same.
+    pub(super) fn stateless_sum(&self, request: &Message) -> [u8; 8] {
         let mut hash = Sha256::new().chain_update(self.secret);
-        for name in ["Call-ID", "From", "CSeq"] {
-            hash.update(request.header(name).unwrap_or_default().as_bytes());
+        for part in [request.call_id(), request.header("From").unwrap_or_default()] {
+            hash.update(part.as_bytes());
             hash.update([0]);
         }
-        Hex::of(hash.finalize().get(..8).unwrap_or_default()).as_str().to_owned()
+        hash.update(request.cseq_number().unwrap_or_default().to_be_bytes());
+        hash.finalize().first_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -100,7 +106,7 @@ pub(super) const RETRY_AFTER: &str = "10";
 
 /// Where a response goes: back on the connection; for datagrams to the address they came from, at the port they came
 /// from when the sender asked so, else at the port it named.
-fn way_back(flow: Flow, request: &Message) -> Flow {
+pub(super) fn way_back(flow: Flow, request: &Message) -> Flow {
     match (flow.transport, request.response_address()) {
         (Transport::Udp, Some(remote)) => Flow { remote, ..flow },
         _ => flow,

@@ -55,7 +55,9 @@ impl Endpoint {
                 Ok(Frame::Message(bytes)) => {
                     progress = true;
                     let fault = self.on_stream(flow, &bytes, now);
-                    self.frames.push_back((flow, bytes));
+                    if fault != Err(Fault::Crowded) {
+                        self.frames.push_back((flow, bytes));
+                    }
                     result = result.and(fault);
                 }
                 Ok(Frame::Ping) => self.transmit(flow, b"\r\n".to_vec()),

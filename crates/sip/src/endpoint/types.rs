@@ -140,6 +140,8 @@ pub enum Fault {
     TooManyStreams,
     /// The peer: a stranger whose budget is spent ([`Budgets`](crate::Budgets)); he got silence.
     Silenced,
+    /// Us: no time for a new call; it was refused, or this acknowledges its refusal.
+    Crowded,
 }
 
 impl fmt::Display for Fault {
@@ -150,6 +152,7 @@ impl fmt::Display for Fault {
             Fault::Framing => f.write_str("peer: stream framing lost, connection cut"),
             Fault::TooManyStreams => f.write_str("us: too many connections"),
             Fault::Silenced => f.write_str("peer: a stranger asks too much"),
+            Fault::Crowded => f.write_str("us: no time for a new call"),
         }
     }
 }
@@ -167,6 +170,16 @@ pub enum Output {
         /// One whole message, or the answer to a keep-alive.
         bytes: Vec<u8>,
     },
+    /// Send these bytes: a new call is refused because there is no time for it ([`Endpoint::set_crowded`]). Apart, so
+    /// that whoever counts or traces need not look into it.
+    ///
+    /// [`Endpoint::set_crowded`]: crate::Endpoint::set_crowded
+    Refuse {
+        /// The way.
+        flow: Flow,
+        /// One whole message.
+        bytes: Vec<u8>,
+    },
     /// Close this connection: its framing is lost, or it said nothing of use for too long.
     Disconnect(Flow),
     /// Tell the switch.
@@ -177,6 +190,7 @@ impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Output::Transmit { flow, bytes } => write!(f, "Transmit({flow:?}, {} bytes)", bytes.len()),
+            Output::Refuse { flow, bytes } => write!(f, "Refuse({flow:?}, {} bytes)", bytes.len()),
             Output::Disconnect(flow) => write!(f, "Disconnect({flow:?})"),
             Output::Event(event) => write!(f, "Event({event:?})"),
         }

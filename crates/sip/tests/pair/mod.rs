@@ -237,7 +237,9 @@ impl Pair {
         let mut answers = Vec::new();
         while let Some(output) = self.line.poll() {
             match output {
-                Output::Transmit { bytes, .. } => answers.push(String::from_utf8(bytes).unwrap()),
+                Output::Transmit { bytes, .. } | Output::Refuse { bytes, .. } => {
+                    answers.push(String::from_utf8(bytes).unwrap());
+                }
                 Output::Event(event) => self.events.push((Line, event)),
                 Output::Disconnect(_) => {}
             }
@@ -249,7 +251,9 @@ impl Pair {
         for who in [Line, Phone] {
             while let Some(output) = self.side(who).poll() {
                 match output {
-                    Output::Transmit { flow, bytes } => self.carry(who, flow, &bytes),
+                    Output::Transmit { flow, bytes } | Output::Refuse { flow, bytes } => {
+                        self.carry(who, flow, &bytes);
+                    }
                     Output::Event(event) => self.events.push((who, event)),
                     Output::Disconnect(_) => self.close(),
                 }
