@@ -130,6 +130,11 @@ impl World {
         self.sessions.len()
     }
 
+    /// There is no time for new calls from now on, or there is again.
+    pub fn crowd(&mut self, yes: bool) {
+        self.switch.set_crowded(yes);
+    }
+
     /// The switch, for its board and books.
     pub fn switch(&self) -> &Switch {
         &self.switch

@@ -225,3 +225,40 @@ fn new_calls_avoid_a_dead_trunk_and_use_it_again_when_it_is_back() {
     talks(&mut w, caller, centre);
     all_hung_up(&mut w, caller);
 }
+
+/// PEERS W3, FEATURES T8: whoever talks goes on talking meanwhile, and the next one is taken as soon as there is time.
+#[test]
+fn calls_without_time_are_refused_counted_and_told_once_a_second() {
+    let mut w = world(None);
+    let dial = |w: &mut World, number: &str| {
+        let caller = w.caller(number);
+        w.with_phone(caller, |p, now| assert!(p.dial("111", now)));
+        caller
+    };
+    let talker = dial(&mut w, "+77010000001");
+    wait_for(&mut w, talker, Event::Answered);
+    w.crowd(true);
+    for number in ["+77010000002", "+77010000003", "+77010000004"] {
+        let caller = dial(&mut w, number);
+        wait_for(&mut w, caller, Event::Refused(503));
+    }
+    w.run(secs(1));
+    let late = dial(&mut w, "+77010000005");
+    wait_for(&mut w, late, Event::Refused(503));
+    let told = w.facts.iter().filter_map(|r| match &r.fact {
+        Fact::Refused { status: 503, why, trunk: Some(trunk), in_all } => Some((&**why, &**trunk, *in_all)),
+        _ => None,
+    });
+    let why = "no time for new calls";
+    assert_eq!(told.collect::<Vec<_>>(), [(why, "carrier", 1), (why, "carrier", 4)]);
+    let board = w.switch().board();
+    assert_eq!((board.totals.refused_crowded, board.totals.refused, board.totals.arrived), (4, 4, 1));
+    assert_eq!(board.trunks.iter().find(|t| t.name == "carrier").unwrap().refused, 4);
+    w.crowd(false);
+    let next = dial(&mut w, "+77010000006");
+    wait_for(&mut w, next, Event::Answered);
+    for caller in [talker, next] {
+        w.with_phone(caller, |p, now| p.hang_up(now));
+    }
+    nothing_left(&mut w);
+}

@@ -225,15 +225,17 @@ impl Switch {
         let now = self.rooms.now;
         match input {
             Input::Sip(input) => {
+                // Bad bytes are the peer's fault; the endpoint has answered or counted them.
+                let counted = self.rooms.sip.handle(input, now);
                 match input {
+                    // Whoever is refused for want of time costs no more than that.
+                    _ if counted == Err(senim_sip::Fault::Crowded) => {}
                     senim_sip::Input::Datagram { flow, bytes } => self.rooms.passed(true, flow, bytes),
                     senim_sip::Input::Stream { flow, bytes } if flow.transport.keeps_bounds() => {
                         self.rooms.passed(true, flow, bytes);
                     }
                     _ => {}
                 }
-                // Bad bytes are the peer's fault; the endpoint has answered or counted them.
-                let _counted = self.rooms.sip.handle(input, now);
                 while let Some((flow, frame)) = self.rooms.sip.next_frame() {
                     self.rooms.passed(true, flow, &frame);
                 }
@@ -291,6 +293,11 @@ impl Switch {
     pub fn registered_flows(&self) -> (u64, impl Iterator<Item = senim_sip::Flow>) {
         let registrar = self.rooms.sip.registrar();
         (registrar.turns(), registrar.flows())
+    }
+
+    /// Refuses new calls from now on, or no longer: live ones have the time that there is.
+    pub fn set_crowded(&mut self, yes: bool) {
+        self.rooms.sip.set_crowded(yes);
     }
 
     /// The books.
@@ -367,6 +374,10 @@ impl Switch {
         match output {
             senim_sip::Output::Transmit { flow, bytes } => {
                 self.rooms.passed(false, flow, &bytes);
+                self.rooms.out.push_back(Output::Transmit { flow, bytes });
+            }
+            senim_sip::Output::Refuse { flow, bytes } => {
+                self.crowded_out(flow);
                 self.rooms.out.push_back(Output::Transmit { flow, bytes });
             }
             senim_sip::Output::Disconnect(flow) => self.rooms.out.push_back(Output::Disconnect(flow)),
@@ -533,6 +544,18 @@ impl Switch {
         if in_all != Some(None) {
             let in_all = in_all.flatten().unwrap_or(0);
             rooms.fact(None, Fact::Refused { status, why: why.to_owned(), trunk, in_all });
+        }
+    }
+
+    /// The endpoint refused a new call for want of time.
+    fn crowded_out(&mut self, flow: senim_sip::Flow) {
+        let rooms = &mut self.rooms;
+        rooms.totals.refused += 1;
+        rooms.totals.refused_crowded += 1;
+        let Some(trunk) = rooms.sip.trunk_of(flow) else { return };
+        if let Some(in_all) = rooms.trunks.refused(&trunk, 503, rooms.now) {
+            let why = "no time for new calls".to_owned();
+            rooms.fact(None, Fact::Refused { status: 503, why, trunk: Some(trunk), in_all });
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) fn page(board: &Board) -> String {
         ("calls_abandoned", "Callers who left while waiting", t.abandoned),
         ("calls_forwarded", "Callers joined to another centre", t.forwarded),
         ("calls_refused", "Calls refused before they were answered", t.refused),
+        ("calls_refused_crowded", "Of those, for want of time: the machine is too small", t.refused_crowded),
         ("sip_silenced", "SIP messages of strangers that got silence", t.sip_silenced),
         ("sip_turned_away", "SIP of strangers that found no room", t.sip_turned_away),
         ("sip_turned_away_known", "SIP of trunks and softphones that found no room", t.sip_turned_away_known),

@@ -135,6 +135,9 @@ pub struct Totals {
     pub passwords_unheard: u64,
     /// Refused (limits, unknown numbers).
     pub refused: u64,
+    /// Of those, because there was no time for new calls: the machine is too small.
+    #[serde(default)]
+    pub refused_crowded: u64,
     /// Appeals registered.
     pub appeals: u64,
     /// Recordings closed.
