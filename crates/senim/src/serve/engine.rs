@@ -2,14 +2,14 @@
 //! only then lets anything leave the house that depends on them.
 
 use super::clock;
-use super::inbox::{Inbox, TurnedAway};
+use super::inbox::{Inbox, RANKS, Rank, TurnedAway};
 use core::time::Duration;
 use senim_base::CallId;
 use senim_media::Event as MediaEvent;
 use senim_net::Pace;
 use senim_net::media::MediaPool;
 use senim_net::sip::{Arrival as SipArrival, Sender};
-use senim_sip::Flow;
+use senim_sip::{Flow, Pressure};
 use senim_store::JournalWriter;
 use senim_store::vault::{Begin, RecordingThread};
 use senim_switch::api::{Command, Refusal, Reply, Ticket};
@@ -79,6 +79,12 @@ pub(super) struct Engine {
     unsettled: bool,
     wall_due: senim_base::Instant,
     known_due: senim_base::Instant,
+    /// Of each rank: whether there is time for new calls.
+    pressures: [Pressure; RANKS],
+    /// There was none for those who are known, at some moment since the last look at the inbox.
+    crowded: bool,
+    /// The operator was told so.
+    crowded_told: bool,
     /// The inbox knows the registered flows as of this turn.
     known: u64,
     turned_away: TurnedAway,
@@ -102,6 +108,9 @@ impl Engine {
             unsettled: false,
             wall_due: clock::now() + WALL_EVERY,
             known_due: clock::now(),
+            pressures: core::array::from_fn(|_| Pressure::default()),
+            crowded: false,
+            crowded_told: false,
             known: 0,
             turned_away: TurnedAway::default(),
             full: false,
@@ -128,8 +137,9 @@ impl Engine {
                 self.edges.sip.disconnect(flow);
             }
             let mut quit = false;
-            for arrival in batch.arrivals {
+            for (rank, at, arrival) in batch.arrivals {
                 quit |= matches!(arrival, Arrival::Quit);
+                self.feel(rank, at);
                 self.take(arrival);
             }
             if quit {
@@ -142,6 +152,20 @@ impl Engine {
         self.write();
         self.ring();
         self.edges
+    }
+
+    /// Something of this rank is looked at now, and came then: what may be taken is told by how long it waited.
+    fn feel(&mut self, rank: Rank, at: senim_base::Instant) {
+        if rank == Rank::House {
+            return;
+        }
+        let now = clock::now();
+        let Some(pressure) = self.pressures.get_mut(rank as usize) else { return };
+        let crowded = pressure.waited(now.since(at), now);
+        if rank == Rank::Known {
+            self.crowded |= crowded;
+        }
+        self.switch.set_crowded(crowded);
     }
 
     fn look_at_clocks(&mut self, inbox: &Inbox) {
@@ -166,6 +190,13 @@ impl Engine {
         if let Some(flows) = changed {
             inbox.know(flows);
             self.known = turn;
+        }
+        let crowded = core::mem::take(&mut self.crowded);
+        if crowded != core::mem::replace(&mut self.crowded_told, crowded) {
+            match crowded {
+                true => tracing::error!("the machine is too small: new calls get 503 while live ones go on"),
+                false => tracing::warn!("there is time for every new call again"),
+            }
         }
         let turned_away = inbox.turned_away();
         if turned_away != self.turned_away {

@@ -3,11 +3,13 @@
 //! of a dialog, strangers last. What finds no room is dropped and counted; SIP's own timers send it again.
 
 use core::time::Duration;
+use senim_base::Instant;
 use senim_net::sip::Arrival as SipArrival;
 use senim_sip::{Class, Flow, IpNet, Known, overload};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::clock;
 use super::engine::Arrival;
 
 /// What a rank may hold, and how much of it is taken before the ranks above are looked at again.
@@ -18,12 +20,12 @@ struct Room {
 
 /// By [`Rank`]. The house's own (sound, recordings, commands) is bounded by the calls and the askers; its ceiling is a
 /// last resort.
-const ROOMS: [Room; 5] = [
+const ROOMS: [Room; RANKS] = [
     Room { most: 262_144, at_once: 256 },
-    Room { most: 65_536, at_once: 256 },
-    Room { most: 16_384, at_once: 128 },
-    Room { most: 8_192, at_once: 64 },
-    Room { most: 4_096, at_once: 64 },
+    Room { most: 65_536, at_once: 128 },
+    Room { most: 16_384, at_once: 64 },
+    Room { most: 8_192, at_once: 32 },
+    Room { most: 4_096, at_once: 32 },
 ];
 
 /// Datagrams, or pieces of a connection, that one stranger's address and port may have waiting. Of a connection one
@@ -33,15 +35,22 @@ const PEER_MAX: u32 = 256;
 /// Bytes of strangers' datagrams that may wait.
 const STRANGE_BYTES_MAX: usize = 8 << 20;
 
+/// How many ranks there are.
+pub(super) const RANKS: usize = 5;
+
 /// Who goes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Rank {
+pub(super) enum Rank {
     House,
     Known,
     /// Connections: whatever the peer, their pieces stay in order. A trunk's are [`Rank::Known`].
     Streams,
     Within,
     Strangers,
+}
+
+impl Rank {
+    const ALL: [Rank; RANKS] = [Rank::House, Rank::Known, Rank::Streams, Rank::Within, Rank::Strangers];
 }
 
 /// What found no room since the start.
@@ -64,11 +73,17 @@ pub struct Entrance(Arc<Shared>);
 /// The switch's end.
 pub(super) struct Inbox(Arc<Shared>);
 
+/// Something that came, and when.
+struct Stamped {
+    at: Instant,
+    arrival: Arrival,
+}
+
 /// What is to be done next.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// In the order of ranks.
-    pub(super) arrivals: Vec<Arrival>,
+    /// In the order of ranks, each with the moment when it came.
+    pub(super) arrivals: Vec<(Rank, Instant, Arrival)>,
     /// Connections to be closed: they brought more than there was room for.
     pub(super) cut: Vec<Flow>,
 }
@@ -81,7 +96,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    queues: [VecDeque<Arrival>; ROOMS.len()],
+    queues: [VecDeque<Stamped>; RANKS],
     known: Known,
     /// What strangers have waiting, by flow.
     waiting: BTreeMap<Flow, u32>,
@@ -110,16 +125,20 @@ impl Shared {
 }
 
 impl Entrance {
-    /// Puts something in; it may be dropped there, which is counted.
+    /// Puts in something that came just now; it may be dropped there, which is counted.
     ///
     /// # Errors
     /// Nobody will ever take it.
     pub fn send(&self, arrival: Arrival) -> Result<(), Gone> {
+        self.send_at(arrival, clock::now())
+    }
+
+    fn send_at(&self, arrival: Arrival, at: Instant) -> Result<(), Gone> {
         let mut state = self.0.lock();
         if state.gone {
             return Err(Gone);
         }
-        state.put(arrival);
+        state.put(arrival, at);
         if core::mem::take(&mut state.asleep) {
             self.0.bell.notify_one();
         }
@@ -183,7 +202,7 @@ impl State {
         }
     }
 
-    fn put(&mut self, arrival: Arrival) {
+    fn put(&mut self, arrival: Arrival, at: Instant) {
         if let Arrival::Sip(SipArrival::Closed(flow)) = &arrival {
             self.holed.remove(flow);
         } else if let Some((flow, _)) = piece(&arrival)
@@ -211,7 +230,7 @@ impl State {
             self.strange_bytes += len;
         }
         if let Some(queue) = self.queues.get_mut(rank as usize) {
-            queue.push_back(arrival);
+            queue.push_back(Stamped { at, arrival });
         }
     }
 
@@ -230,10 +249,11 @@ impl State {
 
     fn take(&mut self) -> Batch {
         let mut arrivals = Vec::new();
-        for (queue, room) in self.queues.iter_mut().zip(&ROOMS) {
-            arrivals.extend(queue.drain(..queue.len().min(room.at_once)));
+        for ((queue, room), rank) in self.queues.iter_mut().zip(&ROOMS).zip(Rank::ALL) {
+            let some = queue.drain(..queue.len().min(room.at_once));
+            arrivals.extend(some.map(|Stamped { at, arrival }| (rank, at, arrival)));
         }
-        for (flow, len) in arrivals.iter().filter_map(piece) {
+        for (flow, len) in arrivals.iter().filter_map(|(_, _, arrival)| piece(arrival)) {
             // Whoever registered meanwhile was counted as a stranger: his count goes, too.
             if let Some(n) = self.waiting.get_mut(&flow) {
                 *n -= 1;
@@ -290,6 +310,10 @@ mod tests {
         }
     }
 
+    fn taken(inbox: &Inbox) -> Vec<Arrival> {
+        inbox.wait(Duration::ZERO).arrivals.into_iter().map(|(_, _, arrival)| arrival).collect()
+    }
+
     fn a_line() -> (Entrance, Inbox) {
         inbox(vec!["198.51.100.0/24".parse().unwrap()])
     }
@@ -310,7 +334,7 @@ mod tests {
         ] {
             entrance.send(arrival).unwrap();
         }
-        let order: Vec<String> = inbox.wait(Duration::ZERO).arrivals.iter().map(who).collect();
+        let order: Vec<String> = taken(&inbox).iter().map(who).collect();
         let expected = [
             "EndAll",
             "203.0.113.5:5060",
@@ -337,11 +361,11 @@ mod tests {
         assert_eq!(inbox.turned_away(), TurnedAway { strangers: 10_000 - share, known: 0 });
         let mut seen = BTreeMap::<String, u64>::new();
         loop {
-            let batch = inbox.wait(Duration::ZERO);
-            if batch.arrivals.is_empty() {
+            let some = taken(&inbox);
+            if some.is_empty() {
                 break;
             }
-            batch.arrivals.iter().for_each(|a| *seen.entry(who(a)).or_default() += 1);
+            some.iter().for_each(|a| *seen.entry(who(a)).or_default() += 1);
         }
         let expected = [("198.51.100.7:9", 2_000), ("203.0.113.1:1", share), ("203.0.113.2:1", 1)];
         assert_eq!(seen, expected.map(|(w, n)| (w.to_owned(), n)).into());
@@ -380,6 +404,17 @@ mod tests {
         entrance.send(Arrival::Sip(SipArrival::Closed(flow(Transport::Tcp, "203.0.113.3:1")))).unwrap();
         assert_eq!(inbox.wait(Duration::ZERO).arrivals.len(), 1);
         assert!(inbox.0.lock().holed.is_empty());
+    }
+
+    #[test]
+    fn what_waited_says_when_it_came() {
+        let (entrance, inbox) = a_line();
+        let came = [Instant::from_secs(5), Instant::from_secs(6)];
+        entrance.send_at(datagram("198.51.100.7:9", STRANGE), came[0]).unwrap();
+        entrance.send_at(Arrival::EndAll, came[1]).unwrap();
+        let taken: Vec<_> =
+            inbox.wait(Duration::ZERO).arrivals.iter().map(|(rank, at, _)| (*rank, *at)).collect();
+        assert_eq!(taken, [(Rank::House, came[1]), (Rank::Known, came[0])]);
     }
 
     #[test]
