@@ -90,7 +90,7 @@ impl Engine {
                 self.send(Side::Callers, &bytes);
                 self.at(due, Timer::Again(Side::Callers, index));
             }
-            Turn::GiveUp if call.state == State::Inviting => self.refused(index, TIMEOUT),
+            Turn::GiveUp if call.state == State::Inviting => self.refused(index, None, now),
             Turn::GiveUp => self.over(index),
         }
     }
@@ -114,7 +114,7 @@ impl Engine {
             (Method::Invite, 200..=299) => self.accepted(index, message, now),
             (Method::Invite, _) => {
                 self.acknowledge_refusal(index, message);
-                self.refused(index, status);
+                self.refused(index, Some(status), now);
             }
             (Method::Bye, 200..) => self.over(index),
             _ => {}
@@ -141,6 +141,7 @@ impl Engine {
         call.set_up_ns = Some(took);
         self.send(Side::Callers, &ack);
         self.tally.answered += 1;
+        self.tally.answered_in_window += u64::from(self.is_open());
         self.tally.set_up.record(Duration::from_nanos(took));
         match (leg, message.body_of("application/sdp").and_then(words::sound_address)) {
             (Some(leg), Some(remote)) => self.media.talk(leg, remote, now),
@@ -160,15 +161,20 @@ impl Engine {
         self.send(Side::Callers, &ack);
     }
 
-    fn refused(&mut self, index: usize, status: u16) {
+    /// With a status, or because nothing came.
+    fn refused(&mut self, index: usize, status: Option<u16>, now: u64) {
         let Some(call) = self.calls.get_mut(index) else { return };
         if !matches!(call.state, State::Inviting | State::Ending) {
             return;
         }
         if call.set_up_ns.is_none() {
-            call.refused = Some(status);
+            call.refused = status.or(Some(TIMEOUT));
             self.tally.failed += 1;
-            self.tally.refused_503 += u64::from(status == 503);
+            if let Some(status) = status {
+                self.tally.refused += 1;
+                self.tally.refused_503 += u64::from(status == 503);
+                self.tally.refusal.record(Duration::from_nanos(now.saturating_sub(call.begun)));
+            }
         }
         self.over(index);
     }
@@ -205,13 +211,13 @@ impl Engine {
     /// A call is at its end, whoever ended it.
     pub(crate) fn over(&mut self, index: usize) {
         let other = self.other_leg(index);
-        let silent = self.work == Work::Sig;
+        let (silent, open) = (self.work == Work::Sig, self.is_open());
         let Some(call) = self.calls.get_mut(index) else { return };
         if call.state == State::Over {
             return;
         }
         if call.set_up_ns.is_some() {
-            self.tally.done_in_window += 1;
+            self.tally.done_in_window += u64::from(open);
         }
         (call.state, call.pending) = (State::Over, None);
         if silent {

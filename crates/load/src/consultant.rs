@@ -159,6 +159,7 @@ impl Engine {
             }
             _ => {
                 self.tally.failed += 1;
+                self.tally.refused += 1;
                 self.tally.refused_503 += u64::from(status == 503);
                 (consultant.pending, consultant.refused) = (None, true);
             }

@@ -49,9 +49,13 @@ pub(crate) struct Tally {
     pub(crate) tried: u64,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
+    /// Failed with a word.
+    pub(crate) refused: u64,
     pub(crate) refused_503: u64,
     pub(crate) keys_unheard: u64,
     pub(crate) done_in_window: u64,
+    pub(crate) answered_in_window: u64,
+    pub(crate) refusal: Histogram,
     pub(crate) set_up: Histogram,
     pub(crate) through: Histogram,
 }
@@ -269,6 +273,9 @@ impl Engine {
             failed: tally.failed,
             refused_503: tally.refused_503,
             done_per_second: if seconds > 0.0 { tally.done_in_window as f64 / seconds } else { 0.0 },
+            answered_per_second: if seconds > 0.0 { tally.answered_in_window as f64 / seconds } else { 0.0 },
+            silent: tally.failed.saturating_sub(tally.refused + tally.keys_unheard),
+            refusal: tally.refusal.spread(),
             keys_unheard: tally.keys_unheard,
             set_up: tally.set_up.spread(),
             through: tally.through.spread(),

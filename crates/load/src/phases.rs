@@ -109,7 +109,7 @@ impl Engine {
 
     fn measure(&mut self, now: u64) {
         self.media.open_window();
-        self.tally.done_in_window = 0;
+        (self.tally.done_in_window, self.tally.answered_in_window) = (0, 0);
         self.look(|looks, cost| looks.begin = cost);
         self.looks.own_begin = Cost::of(std::process::id()).unwrap_or_default();
         self.window = (now, now);

@@ -32,6 +32,12 @@ pub struct Report {
     pub refused_503: u64,
     /// Calls or registrations done a second of the window (signalling works).
     pub done_per_second: f64,
+    /// Calls answered a second of the window (signalling works): what is left when more is asked for than can be done.
+    pub answered_per_second: f64,
+    /// Of the failed, those that nobody said a word about.
+    pub silent: u64,
+    /// INVITE to its refusal.
+    pub refusal: Spread,
     /// Calls that the line did not end when 9 was keyed.
     pub keys_unheard: u64,
     /// INVITE to 200, or first REGISTER to 200.
@@ -167,15 +173,19 @@ impl fmt::Display for Report {
         writeln!(f, "{}: {} calls, {:.1} s measured", self.work, self.calls, self.seconds)?;
         writeln!(
             f,
-            "  tried {}  answered {}  failed {} (503: {})  keys unheard {}",
-            self.tried, self.answered, self.failed, self.refused_503, self.keys_unheard
+            "  tried {}  answered {}  failed {} (503: {}, silence: {})  keys unheard {}",
+            self.tried, self.answered, self.failed, self.refused_503, self.silent, self.keys_unheard
         )?;
         writeln!(f, "  set-up      {}", spread(&self.set_up))?;
         if self.through.count > 0 {
             writeln!(f, "  through     {}", spread(&self.through))?;
         }
+        if self.refusal.count > 0 {
+            writeln!(f, "  refusal     {}", spread(&self.refusal))?;
+        }
         if self.done_per_second > 0.0 {
-            writeln!(f, "  done        {:.0} a second", self.done_per_second)?;
+            let (answered, done) = (self.answered_per_second, self.done_per_second);
+            writeln!(f, "  a second    answered {answered:.0}  done {done:.0}")?;
         }
         if self.sound.expected > 0 {
             let s = &self.sound;
