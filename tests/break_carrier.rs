@@ -93,6 +93,8 @@ fn the_line_registers_at_its_carrier_and_takes_it_back_when_it_stops() {
     eventually("registered", || registered(&house).filter(|up| *up == 1));
     let refresh = carrier.challenge("n2", "600");
     carrier.answer(&refresh, "200 OK", &format!("Contact: {contact};expires=600\r\n"));
+    let examined = || house.senim("doctor").out.split_whitespace().collect::<Vec<_>>().join(" ");
+    eventually("the doctor says how long it stands", || examined().contains("stands for 59").then_some(()));
     line.terminate();
     let goodbye = carrier.challenge("n3", "0");
     carrier.answer(&goodbye, "200 OK", "");

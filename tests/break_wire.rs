@@ -63,12 +63,12 @@ fn calls_that_cannot_be_answered_are_refused_with_their_status() {
     );
     assert_eq!(status(&extension), 420, "{extension}");
     let unknown = trunk.ask("DANCE", &format!("sip:queue@{}", house.line_ip()), "+77010001122", "", "");
-    assert!(matches!(status(&unknown), 405 | 501), "{unknown}");
+    assert_eq!(status(&unknown), 501, "{unknown}");
     let lost = trunk.ask("BYE", &format!("sip:queue@{}", house.line_ip()), "+77010001122", "", "");
     assert_eq!(status(&lost), 481, "{lost}");
     let mut stranger = Raw::new(house.strangers_ip(), house.sip());
     let refused = invite(&mut stranger, &house, "queue", "8 PCMA/8000");
-    assert!(matches!(status(&refused), 401 | 403 | 407), "{refused}");
+    assert_eq!(status(&refused), 401, "{refused}");
     drop(line);
 }
 
@@ -106,7 +106,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
              response=\"0123456789abcdef0123456789abcdef\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"x\"\r\n"
         );
         let refused = raw.ask("REGISTER", &uri, user, &wrong, "");
-        assert!(matches!(status(&refused), 401 | 403), "{refused}");
+        assert_eq!(status(&refused), 401, "asked again: {refused}");
         answers.push((without_chance(&challenge, user), without_chance(&refused, user)));
     }
     assert_eq!(answers[0], answers[1]);

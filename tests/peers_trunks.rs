@@ -150,13 +150,15 @@ fn calls_beyond_a_trunks_limit_get_503_with_retry_after_and_are_counted() {
     );
 }
 
-/// FEATURES T6: no call begins, nothing rings, and no file of a call is left.
+/// FEATURES T6: no call begins, nothing rings, and no file of a call is left. The answer is 401: it may be a consultant's
+/// softphone that has not yet shown its password (RFC 3261 section 22.1); 403 would say that none will help (section
+/// 21.4.4).
 #[test]
 fn an_address_that_is_no_trunks_brings_no_call() {
     let house = House::open(SMALL);
     let stranger = socket("127.0.0.9");
     let (statuses, text) = knock(&house, &stranger, "stranger");
-    assert!(statuses.iter().all(|s| matches!(s, 401 | 403)), "{text}");
+    assert!(!statuses.is_empty() && statuses.iter().all(|s| *s == 401), "{text}");
     assert!(!text.contains("m=audio"), "{text}");
     let board = house.board();
     assert_eq!((&board["totals"]["arrived"], &board["in_script"]), (&0.into(), &0.into()), "{board}");

@@ -122,27 +122,57 @@ impl Resolver {
     pub async fn follow(
         self,
         place: Place,
-        mut entropy: Entropy,
+        entropy: Entropy,
         on: impl Fn(Result<Found, ResolveFault>) + Send,
     ) {
-        let mut told = None;
-        let mut retry = RETRY_MIN;
-        loop {
-            match self.find(&place, &mut entropy).await {
-                Ok(found) => {
-                    let rest = found.good_for;
-                    (told, retry) = (None, RETRY_MIN);
-                    on(Ok(found));
-                    tokio::time::sleep(rest).await;
+        follow(self, place, entropy, on).await;
+    }
+}
+
+/// Somebody who finds places: name servers, or in a test a list of answers.
+pub trait Finds: Clone + Send + Sync + 'static {
+    /// Finds a place, or says why not.
+    fn find(
+        &self,
+        place: &Place,
+        entropy: &mut Entropy,
+    ) -> impl Future<Output = Result<Found, ResolveFault>> + Send;
+}
+
+impl Finds for Resolver {
+    fn find(
+        &self,
+        place: &Place,
+        entropy: &mut Entropy,
+    ) -> impl Future<Output = Result<Found, ResolveFault>> + Send {
+        Resolver::find(self, place, entropy)
+    }
+}
+
+/// [`Resolver::follow`], whoever is asked.
+pub async fn follow(
+    finds: impl Finds,
+    place: Place,
+    mut entropy: Entropy,
+    on: impl Fn(Result<Found, ResolveFault>) + Send,
+) {
+    let mut told = None;
+    let mut retry = RETRY_MIN;
+    loop {
+        match finds.find(&place, &mut entropy).await {
+            Ok(found) => {
+                let rest = found.good_for;
+                (told, retry) = (None, RETRY_MIN);
+                on(Ok(found));
+                tokio::time::sleep(rest).await;
+            }
+            Err(fault) => {
+                if told.as_ref() != Some(&fault) {
+                    told = Some(fault.clone());
+                    on(Err(fault));
                 }
-                Err(fault) => {
-                    if told.as_ref() != Some(&fault) {
-                        told = Some(fault.clone());
-                        on(Err(fault));
-                    }
-                    tokio::time::sleep(retry).await;
-                    retry = (retry * 2).min(RETRY_MAX);
-                }
+                tokio::time::sleep(retry).await;
+                retry = (retry * 2).min(RETRY_MAX);
             }
         }
     }

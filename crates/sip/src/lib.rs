@@ -21,8 +21,8 @@ mod transaction;
 
 pub use digest::{Algorithm, Credentials, Secrets};
 pub use endpoint::{
-    Counts, ENROLMENTS_MAX, Ending, Endpoint, Enrolment, EnrolmentId, Event, Fault, Input, Invitation,
-    Network, Origin, Outgoing, Output, Reason, Referral, Refusal, Rejection, Replaced, RequestId,
+    Counts, ENROLMENTS_MAX, Ending, Endpoint, Enrolment, EnrolmentGrant, EnrolmentId, Event, Fault, Input,
+    Invitation, Network, Origin, Outgoing, Output, Reason, Referral, Refusal, Rejection, Replaced, RequestId,
     SESSIONS_MAX, STREAMS_MAX, SessionId, SessionTimer, Settings, TrunkSource,
 };
 pub use flow::{Flow, IpNet, Transport};

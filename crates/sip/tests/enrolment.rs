@@ -10,7 +10,7 @@ use senim_sip::{Cause, Credentials, ENROLMENTS_MAX, Enrolment, Event, Expiry, Ou
 
 fn order(p: &Pair, password: &str) -> Enrolment {
     Enrolment {
-        flow: p.flow(Phone),
+        flows: vec![p.flow(Phone)],
         domain: "192.0.2.1:5060".into(),
         user: "aigul".into(),
         contact_user: "111".into(),
@@ -129,6 +129,68 @@ fn a_lost_connection_is_registered_again_at_once() {
     assert!(p.now - lost < Duration::from_secs(1));
 }
 
+/// The same way to an address at which nobody is.
+fn nowhere(p: &Pair) -> senim_sip::Flow {
+    senim_sip::Flow { remote: "203.0.113.1:5060".parse().unwrap(), ..p.flow(Phone) }
+}
+
+/// RFC 3263 section 4.3: another address of the carrier is tried within the same go, and kept while it serves.
+#[test]
+fn a_carriers_next_address_is_tried_in_the_same_go() {
+    let mut p = Pair::new(31);
+    p.line.set_expiry(Expiry { min_s: 30, max_s: 120 });
+    let wanted = Enrolment { flows: vec![nowhere(&p), p.flow(Phone)], ..order(&p, "correct") };
+    let (id, asked) = (enrol(&mut p, wanted), p.now);
+    p.until(Phone, "Enrolled");
+    assert!((32..35).contains(&(p.now - asked).as_secs()), "{:?}", p.now - asked);
+    let grant = p.phone.enrolment_grant(id).unwrap();
+    assert_eq!((grant.granted, grant.expires - p.now), (p.now, Duration::from_secs(120)));
+    p.until(Line, "Registered");
+    p.run(Duration::from_secs(600));
+    assert!(p.events.is_empty(), "refreshed where it stands: {:?}", p.events);
+    assert!(p.phone.enrolment_grant(id).unwrap().granted > grant.granted);
+    // When none serves that is told once, after all were tried.
+    let wanted = Enrolment { flows: vec![nowhere(&p), nowhere(&p)], ..order(&p, "correct") };
+    let (id, asked) = (enrol(&mut p, wanted), p.now);
+    let Event::EnrolmentFailed { enrolment, status: 408, .. } = p.until(Phone, "EnrolmentFailed") else {
+        panic!()
+    };
+    assert_eq!((enrolment, p.phone.enrolment_grant(id)), (id, None));
+    assert_eq!((p.now - asked).as_secs(), 64);
+}
+
+/// The carrier moves: its name has another address now, and there we register at once; while its address is among the
+/// answers nothing is stirred.
+#[test]
+fn a_registration_follows_its_carrier() {
+    let mut p = Pair::new(32);
+    let wanted = Enrolment { flows: vec![], ..order(&p, "correct") };
+    let id = enrol(&mut p, wanted);
+    let Event::EnrolmentFailed { status: 503, .. } = p.until(Phone, "EnrolmentFailed") else { panic!() };
+    let (away, here) = (nowhere(&p), p.flow(Phone));
+    p.at(Phone, |e, now| e.rehome(id, &[away], now));
+    p.run(Duration::from_secs(5));
+    assert_eq!(p.seen("< REGISTER"), 4, "not found, then asked there in vain");
+    p.at(Phone, |e, now| e.rehome(id, &[here], now));
+    let moved = p.now;
+    p.until(Phone, "Enrolled");
+    assert!(p.now - moved < Duration::from_secs(1));
+    p.until(Line, "Registered");
+    p.run(Duration::from_secs(60));
+    assert!(p.events.is_empty(), "the REGISTER of before failed nothing: {:?}", p.events);
+    let asked = p.seen("< REGISTER");
+    for same in [vec![away, here], vec![here], vec![]] {
+        p.at(Phone, |e, now| e.rehome(id, &same, now));
+    }
+    assert_eq!(p.seen("< REGISTER"), asked);
+    let many = vec![away; 40];
+    p.at(Phone, |e, now| e.rehome(id, &many, now));
+    assert_eq!(p.seen("< REGISTER"), asked + 1);
+    p.at(Phone, |e, now| e.leave(id, now));
+    p.at(Phone, |e, now| e.rehome(id, &[here], now));
+    p.until(Phone, "EnrolmentEnded");
+}
+
 #[test]
 fn a_clean_stop_takes_it_back_and_leaves_nothing() {
     let mut p = Pair::new(7);
@@ -164,7 +226,8 @@ fn only_the_carriers_own_challenge_is_answered() {
     // Somebody who saw our REGISTER asks for our password from elsewhere.
     let mut p = Pair::new(9);
     p.sieve = Some(Box::new(|_, _| true));
-    let wanted = Enrolment { flow: p.flow(Line), domain: "198.51.100.7".into(), ..order(&p, "correct") };
+    let wanted =
+        Enrolment { flows: vec![p.flow(Line)], domain: "198.51.100.7".into(), ..order(&p, "correct") };
     p.at(Line, |e, now| e.enrol(wanted, now)).unwrap();
     let ours = p.messages.last().unwrap().clone();
     let copied: String = ours

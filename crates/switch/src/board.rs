@@ -28,7 +28,7 @@ impl Switch {
                     refused,
                 })
                 .collect(),
-            registrations: self.rooms.registrations.rows(),
+            registrations: self.rooms.registrations.rows(&self.rooms.sip, now),
             totals: self.totals(),
             seq: self.rooms.books.seq(),
             draining: self.draining.is_some(),

@@ -1,8 +1,10 @@
 //! The line's own registrations at carriers (FEATURES T7): which trunk each belongs to, and whether it stands.
 
+use crate::api::RegistrationRow;
+use crate::facts::ms;
 use crate::settings::RegistrationSettings;
 use senim_base::Instant;
-use senim_sip::{Endpoint, EnrolmentId};
+use senim_sip::{Endpoint, EnrolmentId, Flow};
 use std::collections::BTreeMap;
 
 /// One registration.
@@ -52,8 +54,90 @@ impl Registrations {
         self.by_id.is_empty()
     }
 
-    /// Trunk and state of each.
-    pub(crate) fn rows(&self) -> Vec<(String, bool)> {
-        self.by_id.values().map(|r| (r.trunk.clone(), r.up == Some(true))).collect()
+    /// Where a trunk is to be found was asked again: its registration follows.
+    pub(crate) fn rehome(&self, trunk: &str, ways: &[Flow], sip: &mut Endpoint, now: Instant) {
+        for (id, _) in self.by_id.iter().filter(|(_, r)| r.trunk == trunk) {
+            sip.rehome(*id, ways, now);
+        }
+    }
+
+    /// How each stands.
+    pub(crate) fn rows(&self, sip: &Endpoint, now: Instant) -> Vec<RegistrationRow> {
+        let row = |(id, r): (&EnrolmentId, &Registration)| {
+            let grant = sip.enrolment_grant(*id);
+            RegistrationRow {
+                trunk: r.trunk.clone(),
+                up: r.up == Some(true),
+                granted_ms: grant.map(|g| ms(now.since(g.granted))),
+                expires_ms: grant.map(|g| ms(g.expires.since(now))),
+            }
+        };
+        self.by_id.iter().map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use senim_base::Entropy;
+    use senim_sip::{Enrolment, Output, Transport};
+    use std::net::SocketAddr;
+
+    fn flow(host: u8) -> Flow {
+        let at = |host: u8| SocketAddr::from(([192, 0, 2, host], 5060));
+        Flow { transport: Transport::Udp, local: at(0), remote: at(host), connection: 0 }
+    }
+
+    fn endpoint() -> Endpoint {
+        let settings = senim_sip::Settings {
+            user_agent: String::new(),
+            realm: "senim".into(),
+            advertised: Vec::new(),
+            networks: Vec::new(),
+            streams: Vec::new(),
+            trunks: Vec::new(),
+            digest: Vec::new(),
+            accept_users: true,
+            session_timer: senim_sip::SessionTimer::default(),
+        };
+        Endpoint::new(settings, Entropy::from_seed(1))
+    }
+
+    fn asked(sip: &mut Endpoint) -> Vec<Flow> {
+        let out = std::iter::from_fn(|| sip.poll());
+        let flow = |output| match output {
+            Output::Transmit { flow, .. } => Some(flow),
+            _ => None,
+        };
+        out.filter_map(flow).collect()
+    }
+
+    #[test]
+    fn the_registration_of_a_trunk_that_moves_goes_with_it_and_no_other() {
+        let (mut sip, now) = (endpoint(), Instant::from_secs(1));
+        let wanted = |trunk: &str, host| RegistrationSettings {
+            trunk: trunk.into(),
+            enrolment: Enrolment {
+                flows: vec![flow(host)],
+                domain: "carrier.example".into(),
+                user: "line".into(),
+                contact_user: "111".into(),
+                expires_s: 600,
+                credentials: None,
+            },
+        };
+        let mut registrations = Registrations::default();
+        registrations.begin(&[wanted("a", 1), wanted("b", 2)], &mut sip, now);
+        assert_eq!(asked(&mut sip), [flow(1), flow(2)]);
+        registrations.rehome("b", &[flow(3)], &mut sip, now);
+        assert_eq!(asked(&mut sip), [flow(3)]);
+        registrations.rehome("c", &[flow(4)], &mut sip, now);
+        assert!(asked(&mut sip).is_empty());
+        let rows = registrations.rows(&sip, now);
+        let row = |r: &RegistrationRow| (r.trunk.clone(), r.up, r.granted_ms, r.expires_ms);
+        assert_eq!(
+            rows.iter().map(row).collect::<Vec<_>>(),
+            [("a".into(), false, None, None), ("b".into(), false, None, None)]
+        );
     }
 }

@@ -244,6 +244,8 @@ impl Switch {
             Input::Recording(report) => self.recording_report(report),
             Input::Command(ticket, command) => self.command(ticket, &command),
             Input::Targets { trunk, targets } => {
+                let Rooms { registrations, sip, .. } = &mut self.rooms;
+                registrations.rehome(&trunk, &targets, sip, now);
                 let turned = self.rooms.trunks.retarget(&trunk, &targets);
                 self.turned(turned);
             }

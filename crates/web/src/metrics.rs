@@ -65,7 +65,7 @@ pub(crate) fn page(board: &Board) -> String {
     let refused: Vec<(String, u64)> = board.trunks.iter().map(|t| (label(&t.name), t.refused)).collect();
     put(&mut page, "trunk_refused", "counter", "_total", "Calls of the trunk that were refused", &refused);
     let registered: Vec<(String, u64)> =
-        board.registrations.iter().map(|(trunk, up)| (label(trunk), u64::from(*up))).collect();
+        board.registrations.iter().map(|r| (label(&r.trunk), u64::from(r.up))).collect();
     put(&mut page, "trunk_registered", "gauge", "", "1: the carrier knows the line", &registered);
     put(&mut page, "trunk_calls", "gauge", "", "Live calls on the trunk", &calls);
     page

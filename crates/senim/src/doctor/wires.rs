@@ -5,7 +5,7 @@ use super::{Finding, count};
 use crate::config::{Plan, Target, TrunkPlan};
 use core::time::Duration;
 use senim_sip::Transport;
-use senim_switch::api::Board;
+use senim_switch::api::{Board, RegistrationRow};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 
@@ -160,8 +160,8 @@ pub(super) fn registrations(plan: &Plan, board: &Board) -> Vec<Finding> {
     let wanted = plan.trunks.iter().filter(|t| t.table.register).map(|t| t.table.name.as_str());
     let row = |name: &str| {
         let what = format!("registration at {name}");
-        match board.registrations.iter().find(|(trunk, _)| trunk == name) {
-            Some((_, true)) => Finding::ok(what, "stands, and is refreshed in time"),
+        match board.registrations.iter().find(|row| row.trunk == name) {
+            Some(row) if row.up => Finding::ok(what, stands(row)),
             _ => Finding::fail(
                 what,
                 "the carrier has not taken it: calls of this carrier do not arrive",
@@ -170,6 +170,12 @@ pub(super) fn registrations(plan: &Plan, board: &Board) -> Vec<Finding> {
         }
     };
     wanted.map(row).collect()
+}
+
+fn stands(row: &RegistrationRow) -> String {
+    let seconds = |ms: Option<u64>| ms.unwrap_or_default() / 1_000;
+    let (granted, left) = (seconds(row.granted_ms), seconds(row.expires_ms));
+    format!("granted {granted} s ago, stands for {left} s more and is refreshed before")
 }
 
 /// `host`, `host:port`, `[::1]:port` without port and brackets.

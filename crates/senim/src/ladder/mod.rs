@@ -8,7 +8,7 @@ pub use svg::svg;
 pub use text::text;
 
 use senim_switch::api::{MediaSeen, Peer, Step, TraceRow, Traced, What};
-use senim_switch::facts::{Fact, Record};
+use senim_switch::facts::{Fact, Record, TransferTo, TryOutcome};
 
 /// A silence that long is marked.
 const GAP_MS: u64 = 1_000;
@@ -232,6 +232,18 @@ fn word(value: &impl serde::Serialize) -> String {
     text.unwrap_or_default().replace('_', " ")
 }
 
+/// Somebody who is asked, or given a caller: never who.
+fn whom(to: &TransferTo) -> &str {
+    match to {
+        TransferTo::Consultant(_) => "a colleague",
+        TransferTo::Forward(name) => name,
+    }
+}
+
+fn tried(outcome: &TryOutcome, status: Option<u16>) -> String {
+    word(outcome) + &status.map(|s| format!(" ({s})")).unwrap_or_default()
+}
+
 /// A fact that helps to read a ladder; none that names a person.
 fn words(fact: &Fact) -> Option<String> {
     Some(match fact {
@@ -251,7 +263,17 @@ fn words(fact: &Fact) -> Option<String> {
         Fact::TalkEnded { .. } => "the talk ends".into(),
         Fact::MediaSilent { silent_ms, .. } => format!("no sound for {} s", silent_ms / 1_000),
         Fact::ForwardBegan { .. } => "is sent on".into(),
+        Fact::ForwardTried { trunk, outcome, status, .. } => {
+            format!("by {trunk}: {}", tried(outcome, *status))
+        }
+        Fact::PhoneTried { outcome, status, .. } => format!("a phone: {}", tried(outcome, *status)),
         Fact::ForwardEnded { result, .. } => format!("sent on: {}", word(result)),
+        Fact::ConsultBegan { to, .. } => format!("the consultant asks {}", whom(to)),
+        Fact::ConsultEnded { to, result, .. } => format!("asking {}: {}", whom(to), word(result)),
+        Fact::ConferenceBegan { .. } => "all three together".into(),
+        Fact::ConferenceEnded { .. } => "no longer all three".into(),
+        Fact::TransferBegan { to, .. } => format!("transfer to {}", whom(to)),
+        Fact::TransferEnded { to, result, .. } => format!("transfer to {}: {}", whom(to), word(result)),
         Fact::Ended { cause, disposition, .. } => {
             let disposition = disposition.map(|d| format!(", {}", word(&d))).unwrap_or_default();
             format!("ended: {}{disposition}", word(cause))

@@ -4,7 +4,7 @@ use super::*;
 use expect_test::expect;
 use senim_base::{CallId, ConsultantId, Instant, OfferId, WallTime};
 use senim_switch::api::WhichTrace;
-use senim_switch::facts::{Disposition, EndCause, OfferOutcome};
+use senim_switch::facts::{Disposition, EndCause, ForwardResult, OfferOutcome};
 
 fn step(after_ms: u64, party: usize, incoming: bool, what: What) -> Step {
     Step {
@@ -137,6 +137,62 @@ fn a_ladder_is_drawn_with_what_happened_what_came_again_and_where_it_was_silent(
 
         3 further messages were not kept
     "#]].assert_eq(&text(&ladder(&traced, &facts, "2026-11-24 05:36:14")));
+}
+
+/// FEATURES N3: whom the consultant asked, where the caller was sent, and by which ways; nobody is named.
+#[test]
+fn a_transfer_is_drawn_with_who_asked_whom_and_how_it_ended() {
+    let (mut traced, _) = story();
+    traced.cut = 0;
+    traced.parties = vec![Peer::Caller(None), Peer::Consultant, Peer::Forward("1414".into())];
+    traced.steps = vec![
+        step(0, 1, true, request("REFER")),
+        step(1, 1, false, response(202, "REFER")),
+        step(5, 2, false, request("INVITE")),
+        step(900, 2, true, response(200, "INVITE")),
+    ];
+    let (by, centre) = (ConsultantId(1), || TransferTo::Forward("ucc".into()));
+    let colleague = || TransferTo::Consultant(ConsultantId(2));
+    let (result, no) = (ForwardResult::Connected, ForwardResult::Busy);
+    let way = |trunk: &str, outcome, status| Fact::ForwardTried {
+        to: "ucc".into(),
+        trunk: trunk.into(),
+        way: "udp:192.0.2.1:5060".into(),
+        outcome,
+        status,
+        after_ms: 0,
+    };
+    let (consultant, silent) = (ConsultantId(2), TryOutcome::Silent);
+    let facts = [
+        Fact::ConsultBegan { by, to: colleague() },
+        Fact::PhoneTried { consultant, outcome: silent, status: None, after_ms: 3_000 },
+        Fact::ConferenceBegan { by },
+        Fact::ConferenceEnded { by },
+        Fact::ConsultEnded { to: colleague(), result: no, status: Some(486), after_ms: 0 },
+        Fact::TransferBegan { by, to: centre() },
+        way("first", TryOutcome::Refused, Some(503)),
+        way("second", TryOutcome::Answered, Some(200)),
+        Fact::TransferEnded { to: centre(), result, status: Some(200), after_ms: 0 },
+    ];
+    let facts: Vec<Record> = facts.into_iter().zip(2u64..).map(|(f, n)| fact(n, f)).collect();
+    expect![[r#"
+        call-17  then  4 messages
+
+                     caller                   senim                consultant                 1414
+            0.000       │                       │◀─────── REFER ────────│                       │   #1 · udp
+            0.001       │                       │── 202 Accepted (REF… ▶│                       │   202 Accepted (REFER) · #1 · udp
+            0.002       │                       ● the consultant asks a colleague               │
+            0.003       │                       ● a phone: silent       │                       │
+            0.004       │                       ● all three together    │                       │
+            0.005       │                       │───────────────────────┼──────── INVITE ──────▶│   #1 · udp
+            0.005       │                       ● no longer all three   │                       │
+            0.006       │                       ● asking a colleague: busy                      │
+            0.007       │                       ● transfer to ucc       │                       │
+            0.008       │                       ● by first: refused (503)                       │
+            0.009       │                       ● by second: answered (200)                     │
+            0.010       │                       ● transfer to ucc: connected                    │
+            0.900       │                       │◀──────────────────────┼──────── 200 OK ───────│   #1 · udp
+    "#]].assert_eq(&text(&ladder(&traced, &facts, "then")));
 }
 
 /// FEATURES N3.

@@ -4,7 +4,7 @@ use super::settings::way;
 use crate::config::{Plan, TrunkPlan};
 use core::time::Duration;
 use senim_base::Entropy;
-use senim_net::resolve::{Found, ResolveFault, Resolver};
+use senim_net::resolve::{self, Finds, Found, ResolveFault, Resolver};
 use senim_net::sip::Tls;
 use senim_sip::{Ask, Flow, Hop, Transport};
 use std::collections::BTreeMap;
@@ -19,9 +19,9 @@ pub(crate) type Places = BTreeMap<String, Vec<Flow>>;
 
 /// Who finds trunks.
 #[derive(Clone)]
-pub(super) struct Finder {
+pub(super) struct Finder<F = Resolver> {
     /// Absent when no trunk has a name.
-    resolver: Option<Result<Resolver, ResolveFault>>,
+    resolver: Option<Result<F, ResolveFault>>,
     local: Vec<(Transport, SocketAddr)>,
     tls: Option<Arc<Tls>>,
 }
@@ -33,7 +33,9 @@ impl Finder {
         let resolver = named.then(|| Resolver::new(&plan.wires.nameservers));
         Finder { resolver, local: local.to_vec(), tls }
     }
+}
 
+impl<F: Finds> Finder<F> {
     /// Every trunk that is found in time. One that is not is said in the log and has no way out.
     pub(super) async fn first(&self, plan: &Plan, entropy: &mut Entropy) -> Places {
         let mut places = Places::new();
@@ -79,7 +81,7 @@ impl Finder {
                     );
                 }
             };
-            tokio::spawn(resolver.clone().follow(target.place.clone(), entropy.fork(), told));
+            tokio::spawn(resolve::follow(resolver.clone(), target.place.clone(), entropy.fork(), told));
         }
     }
 
@@ -107,3 +109,6 @@ fn proved_name(trunk: &TrunkPlan) -> Option<&str> {
         name => Some(name),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,10 +83,9 @@ pub fn way(hop: Hop, local: &[(Transport, SocketAddr)]) -> Option<Flow> {
 }
 
 fn registration(t: &TrunkPlan, places: &Places) -> Option<RegistrationSettings> {
-    let (flow, target) =
-        (*places.get(&t.table.name)?.first()?, t.target.as_ref().filter(|_| t.table.register)?);
+    let target = t.target.as_ref().filter(|_| t.table.register)?;
     let enrolment = Enrolment {
-        flow,
+        flows: places.get(&t.table.name).cloned().unwrap_or_default(),
         domain: target.host.clone(),
         user: t.table.username.clone(),
         contact_user: t.table.contact_user.clone(),

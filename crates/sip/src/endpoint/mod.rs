@@ -31,7 +31,7 @@ mod wire;
 mod within;
 
 pub use refer::Referral;
-pub use registration::{ENROLMENTS_MAX, Enrolment, EnrolmentId};
+pub use registration::{ENROLMENTS_MAX, Enrolment, EnrolmentGrant, EnrolmentId};
 pub use replaces::Replaced;
 pub use session_timer::SessionTimer;
 pub use stream::STREAMS_MAX;
@@ -316,7 +316,7 @@ impl Endpoint {
             User::Errand(id, number) => self.errand_unanswered(id, number, news, now),
             User::Probe(request) => self.tell(Event::OptionsFailed { request }),
             User::Phone(id) => self.registrar.probed(id, false, now),
-            User::Enrolment(id) => self.enrolment_unanswered(id, news, now),
+            User::Enrolment(id) => self.enrolment_unanswered(id, tx, news, now),
             User::Incoming(id) => self.caller_lost(id, now),
             User::Reoffered(id) => self.reoffer_lost(id, tx),
             User::Nobody => {}

@@ -3,7 +3,7 @@
 
 use super::{Due, Endpoint, Event, User, wire};
 use crate::message::{Contacts, Message, MessageBuilder, Method, Uri, text};
-use crate::transaction::{News, Request};
+use crate::transaction::{News, Request, TxId};
 use crate::{Credentials, Flow};
 use core::fmt;
 use core::time::Duration;
@@ -21,6 +21,9 @@ const ANSWERS_MAX: u32 = 2;
 const EXPIRES_MAX_S: u32 = 86_400;
 /// How long the line waits at its end for a carrier to take a registration back.
 const LEAVING_MAX: Duration = Duration::from_secs(2);
+
+/// Ways to one carrier at most; more are left out.
+const WAYS_MAX: usize = 16;
 
 /// One registration of ours. Never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,8 +44,8 @@ impl fmt::Debug for EnrolmentId {
 /// Where to register, and as whom.
 #[derive(Clone)]
 pub struct Enrolment {
-    /// The way to the carrier.
-    pub flow: Flow,
+    /// The ways to the carrier, best first, 16 at most; none as long as it is not found.
+    pub flows: Vec<Flow>,
     /// The carrier's domain, `host` or `host:port`: the Request-URI of REGISTER.
     pub domain: String,
     /// Our user name at the carrier: with the domain our address of record.
@@ -57,7 +60,7 @@ pub struct Enrolment {
 
 impl fmt::Debug for Enrolment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Enrolment").field("flow", &self.flow).finish_non_exhaustive()
+        f.debug_struct("Enrolment").field("flows", &self.flows).finish_non_exhaustive()
     }
 }
 
@@ -92,6 +95,33 @@ pub(super) struct Enrolled {
     nonce: Option<String>,
     /// Failures in a row.
     failures: u32,
+    /// Which of the ways is taken, and how many were in this go.
+    way: usize,
+    tried: usize,
+    /// The REGISTER that is out.
+    tx: Option<TxId>,
+    grant: Option<EnrolmentGrant>,
+}
+
+/// What a carrier granted last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EnrolmentGrant {
+    /// When.
+    pub granted: Instant,
+    /// When it ends unless it is refreshed.
+    pub expires: Instant,
+}
+
+impl Enrolled {
+    fn flow(&self) -> Option<Flow> {
+        self.order.flows.get(self.way).copied()
+    }
+
+    fn begin(&mut self, state: State) {
+        self.state = state;
+        self.answers = 0;
+        self.authorization = None;
+    }
 }
 
 impl Endpoint {
@@ -117,6 +147,10 @@ impl Endpoint {
             answers: 0,
             nonce: None,
             failures: 0,
+            way: 0,
+            tried: 0,
+            tx: None,
+            grant: None,
             order,
         };
         self.enrolments.insert(id, enrolled);
@@ -124,14 +158,35 @@ impl Endpoint {
         Some(id)
     }
 
+    /// Where the carrier is to be found was asked again: these are the ways now, best first. A way that is still among
+    /// them is kept; otherwise we register anew by the first, at once. With none of them all stays as it was.
+    pub fn rehome(&mut self, id: EnrolmentId, flows: &[Flow], now: Instant) {
+        let Some(e) = self.enrolments.get_mut(&id).filter(|e| e.state != State::Leaving) else { return };
+        if flows.is_empty() {
+            return;
+        }
+        let present = e.flow();
+        e.order.flows = flows.iter().take(WAYS_MAX).copied().collect();
+        match e.order.flows.iter().position(|flow| Some(*flow) == present) {
+            Some(way) => e.way = way,
+            None => {
+                e.way = 0;
+                self.ask(id, now);
+            }
+        }
+    }
+
+    /// What the carrier granted last, as long as the registration stands.
+    pub fn enrolment_grant(&self, id: EnrolmentId) -> Option<EnrolmentGrant> {
+        self.enrolments.get(&id).filter(|e| e.up)?.grant
+    }
+
     /// Takes a registration back. Ends with [`Event::EnrolmentEnded`], after two seconds at most.
     pub fn leave(&mut self, id: EnrolmentId, now: Instant) {
         let Some(e) = self.enrolments.get_mut(&id).filter(|e| e.state != State::Leaving) else { return };
         // An answer may be on its way to us.
         let known = e.up || e.state == State::Asking;
-        e.state = State::Leaving;
-        e.answers = 0;
-        e.authorization = None;
+        e.begin(State::Leaving);
         if known {
             self.timers.set(Due::Enrolment(id), now + LEAVING_MAX);
             self.send_register(id, now);
@@ -142,11 +197,16 @@ impl Endpoint {
 
     /// Begins a go: first try, refresh, or try after a pause.
     fn ask(&mut self, id: EnrolmentId, now: Instant) {
-        if let Some(e) = self.enrolments.get_mut(&id) {
-            e.state = State::Asking;
-            e.answers = 0;
-            e.authorization = None;
+        let Some(e) = self.enrolments.get_mut(&id) else { return };
+        if e.order.flows.is_empty() {
+            // The switch is told; it knows when there is a way.
+            e.begin(State::Pausing);
+            self.tell(Event::EnrolmentFailed { enrolment: id, status: 503, retry: Duration::ZERO });
+            return;
         }
+        e.begin(State::Asking);
+        e.tried = 1;
+        self.timers.cancel(Due::Enrolment(id));
         self.send_register(id, now);
     }
 
@@ -154,7 +214,7 @@ impl Endpoint {
         let branch = self.branch();
         let Some(e) = self.enrolments.get_mut(&id) else { return };
         e.cseq = e.cseq.saturating_add(1);
-        let (flow, domain) = (e.order.flow, &e.order.domain);
+        let (Some(flow), domain) = (e.flow(), &e.order.domain) else { return };
         let aor = text::escape_user(&e.order.user);
         let seconds = if e.state == State::Leaving { 0 } else { e.expires_s };
         let contact = self.settings.contact_of(&e.order.contact_user, flow);
@@ -178,8 +238,12 @@ impl Endpoint {
         }
         let bytes = self.settings.sign(builder).finish();
         let request = Request { flow, method: "REGISTER".into(), branch, bytes };
-        if self.transactions.request(request, User::Enrolment(id), now).is_none() {
-            self.enrolment_failed(id, 503, None, now);
+        let tx = self.transactions.request(request, User::Enrolment(id), now);
+        if let Some(e) = self.enrolments.get_mut(&id) {
+            e.tx = tx;
+        }
+        if tx.is_none() {
+            self.pause(id, 503, None, now);
         }
     }
 
@@ -240,7 +304,8 @@ impl Endpoint {
     /// The carrier knows us. How long it says itself: at our Contact, else in Expires (RFC 3261 section 10.2.4).
     fn enrolled(&mut self, id: EnrolmentId, response: &Message, now: Instant) {
         let Some(e) = self.enrolments.get_mut(&id) else { return };
-        let ours = self.settings.contact_of(&e.order.contact_user, e.order.flow);
+        let Some(flow) = e.flow() else { return };
+        let ours = self.settings.contact_of(&e.order.contact_user, flow);
         let granted = granted(response, &ours).unwrap_or(e.expires_s);
         if granted == 0 {
             self.enrolment_failed(id, 200, None, now);
@@ -248,6 +313,8 @@ impl Endpoint {
         }
         e.state = State::Up;
         e.failures = 0;
+        let expires = now + Duration::from_secs(granted.into());
+        e.grant = Some(EnrolmentGrant { granted: now, expires });
         let news = !core::mem::replace(&mut e.up, true);
         self.timers.set(Due::Enrolment(id), now + refresh_after(granted));
         if news {
@@ -255,25 +322,41 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn enrolment_unanswered(&mut self, id: EnrolmentId, news: News, now: Instant) {
+    pub(super) fn enrolment_unanswered(&mut self, id: EnrolmentId, tx: TxId, news: News, now: Instant) {
         let status = match news {
             News::TransportFailed => 503,
             News::Timeout | News::Response => 408,
         };
-        match self.enrolments.get(&id).map(|e| e.state) {
+        // One that was sent another way meanwhile is not waited for.
+        match self.enrolments.get(&id).filter(|e| e.tx == Some(tx)).map(|e| e.state) {
             Some(State::Leaving) => self.left(id),
             Some(State::Asking) => self.enrolment_failed(id, status, None, now),
             _ => {}
         }
     }
 
-    /// RFC 5626 section 4.5: a random pause between half and the whole of what doubles with each failure.
+    /// It failed: by a server that cannot or is not there the next way is tried, all of them in one go (RFC 3263
+    /// section 4.3).
     fn enrolment_failed(&mut self, id: EnrolmentId, status: u16, wait: Option<Duration>, now: Instant) {
         let Some(e) = self.enrolments.get_mut(&id) else { return };
         if e.state == State::Leaving {
             self.left(id);
             return;
         }
+        let ways = e.order.flows.len();
+        if matches!(status, 408 | 430 | 500..=599) && e.tried < ways {
+            e.begin(State::Asking);
+            e.tried += 1;
+            e.way = (e.way + 1) % ways;
+            self.send_register(id, now);
+        } else {
+            self.pause(id, status, wait, now);
+        }
+    }
+
+    /// RFC 5626 section 4.5: a random pause between half and the whole of what doubles with each failure.
+    fn pause(&mut self, id: EnrolmentId, status: u16, wait: Option<Duration>, now: Instant) {
+        let Some(e) = self.enrolments.get_mut(&id) else { return };
         let most = PAUSE_BASE.saturating_mul(1 << e.failures.min(16)).min(PAUSE_MAX);
         e.failures = e.failures.saturating_add(1);
         e.state = State::Pausing;
@@ -288,8 +371,8 @@ impl Endpoint {
     /// The connection of a registration that stands broke, and with it the way of the carrier's calls to us.
     pub(super) fn enrolments_lost(&mut self, flow: Flow, now: Instant) {
         let hit = |e: &Enrolled| {
-            let (ours, theirs) = (e.order.flow, flow);
-            let same = ours.transport == theirs.transport && ours.remote == theirs.remote;
+            let ours = e.flow();
+            let same = ours.is_some_and(|f| f.transport == flow.transport && f.remote == flow.remote);
             e.state == State::Up && same && flow.transport.is_reliable()
         };
         let lost: Vec<_> = self.enrolments.iter().filter(|(_, e)| hit(e)).map(|(id, _)| *id).collect();

@@ -99,7 +99,7 @@ impl Crowd {
 
     fn register(&mut self) {
         let order = Enrolment {
-            flow: self.pair.flow(Phone),
+            flows: vec![self.pair.flow(Phone)],
             domain: Line.address().to_string(),
             user: "aigul".into(),
             contact_user: "111".into(),

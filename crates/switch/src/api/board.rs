@@ -17,9 +17,9 @@ pub struct Board {
     pub forwarded: u32,
     /// Consultants by login.
     pub consultants: Vec<ConsultantRow>,
-    /// Our registrations at carriers: the trunk, and whether it stands.
+    /// Our registrations at carriers.
     #[serde(default)]
-    pub registrations: Vec<(String, bool)>,
+    pub registrations: Vec<RegistrationRow>,
     /// Trunks by name.
     pub trunks: Vec<TrunkRow>,
     /// Counts since the program started.
@@ -85,6 +85,19 @@ pub struct ConsultantRow {
     pub since_ms: u64,
     /// A softphone is registered.
     pub reachable: bool,
+}
+
+/// One registration of ours.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RegistrationRow {
+    /// The trunk that it is at.
+    pub trunk: String,
+    /// It stands.
+    pub up: bool,
+    /// Milliseconds since the carrier granted it last; none while it does not stand.
+    pub granted_ms: Option<u64>,
+    /// Milliseconds until it ends unless it is refreshed.
+    pub expires_ms: Option<u64>,
 }
 
 /// One trunk.
