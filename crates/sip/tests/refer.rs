@@ -337,12 +337,8 @@ fn a_refers_reports_can_be_asked_for_and_ended_and_nothing_else_subscribed_to() 
         let (text, from) = (p.in_dialog(Phone, "SUBSCRIBE", cseq, headers, ""), p.messages.len());
         p.forge(Phone, text.as_bytes());
         p.run(Duration::from_millis(100));
-        p.messages[from..]
-            .iter()
-            .filter(|m| m.contains(" SUBSCRIBE\r\n") && m.starts_with("SIP"))
-            .cloned()
-            .next()
-            .unwrap()
+        let answers = |m: &&String| m.contains(" SUBSCRIBE\r\n") && m.starts_with("SIP");
+        p.messages[from..].iter().find(answers).unwrap().clone()
     };
     let answer = subscribe(&mut p, 50, "Event: presence\r\n");
     assert!(answer.starts_with("SIP/2.0 489") && answer.contains("\r\nAllow-Events: refer\r\n"), "{answer}");
