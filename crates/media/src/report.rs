@@ -15,6 +15,7 @@ pub(crate) struct Reports {
     due: Instant,
     /// Packets sent when the last report went: an SR goes only when more were sent since.
     sent_then: u64,
+    reported: bool,
     peer_lost: Option<u32>,
     round_trip_us: Option<u32>,
 }
@@ -26,6 +27,7 @@ impl Reports {
         Reports {
             due: now + EVERY - Duration::from_millis(500) + spread,
             sent_then: 0,
+            reported: false,
             peer_lost: None,
             round_trip_us: None,
         }
@@ -53,8 +55,11 @@ impl Leg {
         }
     }
 
-    /// Sends SR or RR, with BYE when leaving.
+    /// Sends SR or RR, with BYE when leaving; who never sent anything leaves without a word (RFC 3550 section 6.3.7).
     pub(crate) fn send_report(&mut self, bye: bool, now: Instant, out: &mut Outbox) {
+        if bye && self.out.packets == 0 && !self.reports.reported {
+            return;
+        }
         let Some(to) = self.rtcp_address() else { return };
         let mux = self.stream.as_ref().is_some_and(|s| s.config.rtcp_mux);
         let sender = (self.out.packets > self.reports.sent_then).then(|| SenderInfo {
@@ -64,6 +69,7 @@ impl Leg {
             octets: self.out.octets as u32,
         });
         self.reports.sent_then = self.out.packets;
+        self.reports.reported = true;
         let report = Report { ssrc: self.out.ssrc, sender, block: self.receiver.report(now), bye };
         let mut bytes = [0; REPORT_LEN_MAX];
         let len = report.write(&mut bytes);

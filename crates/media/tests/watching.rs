@@ -105,6 +105,17 @@ fn reports_go_every_five_seconds_and_the_peers_are_understood() {
 }
 
 #[test]
+fn who_never_sent_anything_leaves_without_a_bye() {
+    let mut world = World::pair(config("10.0.0.1:4000"), config("10.0.0.2:4000"));
+    world.close(A);
+    assert!(world.sent.get(&A).is_none_or(Vec::is_empty));
+    world.run(6_000);
+    world.close(B);
+    let last = world.sent[&B].last().unwrap();
+    assert!(Report::read(&last.payload, 0).unwrap().bye, "it had reported");
+}
+
+#[test]
 fn legs_have_a_ceiling_and_orders_for_strangers_do_nothing() {
     let mut world = World::new();
     for n in 0..=LEGS_MAX as u64 {
