@@ -1,11 +1,9 @@
 //! When a thread wakes. Waking for each message is what costs: below a share of a core a thread wakes at once, above it
-//! once a millisecond, and takes all that came meanwhile.
+//! once a slot, and takes all that came meanwhile.
 
 use core::time::Duration;
 use senim_base::Instant;
 
-/// How long a millisecond's slot is.
-const SLOT: Duration = Duration::from_millis(1);
 /// The share of time at work is judged over this long.
 const WINDOW: Duration = Duration::from_millis(250);
 
@@ -13,16 +11,17 @@ const WINDOW: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Pace {
     above: u32,
+    slot: Duration,
     window: Instant,
     busy: Duration,
     slotted: bool,
 }
 
 impl Pace {
-    /// Slots begin when a thread is at work for more than one part of `above` of the time, and end below half of that:
-    /// the same work is cheaper in slots, and a thread shall not flutter.
-    pub fn new(above: u32, now: Instant) -> Pace {
-        Pace { above: above.max(1), window: now, busy: Duration::ZERO, slotted: false }
+    /// Slots of this length begin when a thread is at work for more than one part of `above` of the time, and end below
+    /// half of that: the same work is cheaper in slots, and a thread shall not flutter.
+    pub fn new(above: u32, slot: Duration, now: Instant) -> Pace {
+        Pace { above: above.max(1), slot, window: now, busy: Duration::ZERO, slotted: false }
     }
 
     /// Counts a stretch of work.
@@ -39,7 +38,7 @@ impl Pace {
 
     /// How long to sleep before the next look, which follows the one that began at `began`; zero: wait for news.
     pub fn sleep(&self, began: Instant, now: Instant) -> Duration {
-        if self.slotted { SLOT.saturating_sub(now.since(began)) } else { Duration::ZERO }
+        if self.slotted { self.slot.saturating_sub(now.since(began)) } else { Duration::ZERO }
     }
 }
 
@@ -49,8 +48,9 @@ mod tests {
 
     #[test]
     fn a_busy_thread_sleeps_in_slots_and_an_idle_one_waits_for_news() {
+        const SLOT: Duration = Duration::from_millis(1);
         let at = Instant::from_millis;
-        let mut pace = Pace::new(3, at(0));
+        let mut pace = Pace::new(3, SLOT, at(0));
         for n in 0..300 {
             pace.worked(at(n * 2), at(n * 2 + 1));
         }

@@ -42,7 +42,7 @@ impl Ports {
         match self.put(registry, Port { socket: rtcp, seat, leg, rtcp: true }) {
             Ok(second) => Ok([first, second]),
             Err(fault) => {
-                self.close(registry, first);
+                self.close(first);
                 Err(fault)
             }
         }
@@ -52,10 +52,9 @@ impl Ports {
         self.table.get(place)?.as_ref()
     }
 
-    pub(crate) fn close(&mut self, registry: &Registry, place: usize) {
-        if let Some(mut port) = self.table.get_mut(place).and_then(Option::take) {
-            // Closing the descriptor takes it out of epoll in any case.
-            let _ = registry.deregister(&mut port.socket);
+    /// Closes the socket, which takes it out of epoll, too.
+    pub(crate) fn close(&mut self, place: usize) {
+        if self.table.get_mut(place).is_some_and(|slot| slot.take().is_some()) {
             self.free.push(place);
         }
     }
@@ -77,11 +76,11 @@ impl Ports {
 }
 
 fn bound(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let kind = Type::DGRAM.nonblocking();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    socket.set_nonblocking(true)?;
     // A network that forbids marking must not forbid calling.
     let _ = if address.is_ipv4() { socket.set_tos_v4(TOS_EF) } else { socket.set_tclass_v6(TOS_EF) };
     socket.bind(&address.into())?;

@@ -34,6 +34,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(10);
 const STOP_MAX: Duration = Duration::from_secs(2);
 /// A worker that is at work for a third of the time looks at its sockets in slots.
 const BUSY: u32 = 3;
+const SLOT: Duration = Duration::from_millis(1);
 /// Largest datagram read whole; RTP of a telephone is below 600 bytes.
 const DATAGRAM_MAX: usize = 2_048;
 
@@ -119,7 +120,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(READY_MAX);
         let mut ready = Vec::with_capacity(READY_MAX);
-        let mut pace = Pace::new(BUSY, (self.clock)());
+        let mut pace = Pace::new(BUSY, SLOT, (self.clock)());
         let mut began = (self.clock)();
         while !self.stopping {
             let now = (self.clock)();
@@ -342,7 +343,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         if let Some(n) = at.legs.iter().position(|(l, _)| *l == leg) {
             let (_, places) = at.legs.remove(n);
             for place in places {
-                self.ports.close(self.poll.registry(), place);
+                self.ports.close(place);
             }
         }
     }

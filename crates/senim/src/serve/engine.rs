@@ -20,8 +20,10 @@ use std::sync::mpsc::SyncSender;
 
 /// How long an acknowledgement waits for the disk before it goes out all the same, with the alarm standing.
 const SETTLE_MAX: Duration = Duration::from_millis(500);
-/// The switch's thread looks at what has come in slots when it is at work for more than a tenth of the time.
-const BUSY: u32 = 10;
+/// The switch's thread looks at what has come in slots when it is at work for more than a twentieth of the time.
+const BUSY: u32 = 20;
+/// Nobody hears two milliseconds in signalling.
+const SLOT: Duration = Duration::from_millis(2);
 /// A turn that brought so many was worth its waking: the next ones are not waited for.
 const WORTH_IT: usize = 16;
 /// How often the calendar is read.
@@ -122,7 +124,7 @@ impl Engine {
     pub(super) fn run(mut self, inbox: &Inbox) -> Edges {
         self.carry_out();
         self.ring();
-        let mut pace = Pace::new(BUSY, clock::now());
+        let mut pace = Pace::new(BUSY, SLOT, clock::now());
         let (mut began, mut took) = (clock::now(), 0);
         loop {
             let nap = pace.sleep(began, clock::now());
