@@ -118,28 +118,6 @@ async fn a_datagram_that_cannot_go_comes_back_as_failed() {
     assert!(matches!(house.next().await, Arrival::Failed(failed) if failed == flow));
 }
 
-/// The runtime has not looked at the new socket yet, so nothing can go at once: a full kernel looks the same.
-#[tokio::test]
-async fn datagrams_that_cannot_go_at_once_keep_their_order_up_to_the_ceiling() {
-    let house = House::open(Limits { datagram_queue: 4, ..Limits::default() }).await;
-    let peer = UdpSocket::bind(free()).await.unwrap();
-    let remote = peer.local_addr().unwrap();
-    let flow =
-        Flow { transport: Transport::Udp, local: house.address(Transport::Udp), remote, connection: 0 };
-    let sender = house.sockets.sender();
-    (0..10).for_each(|n| sender.send(flow, vec![n]));
-    assert_eq!(sender.counters().datagrams_dropped, 6);
-    let mut seen = Vec::new();
-    for next in 10..16 {
-        let mut one = [0];
-        tokio::time::timeout(LONG, peer.recv_from(&mut one)).await.unwrap().unwrap();
-        seen.extend(one);
-        sender.send(flow, vec![next]);
-    }
-    assert_eq!(seen, [0, 1, 2, 3, 10, 11]);
-    assert_eq!(sender.counters().datagrams_dropped, 6);
-}
-
 #[tokio::test]
 async fn a_burst_comes_whole_and_in_order() {
     let mut house = House::open(Limits::default()).await;

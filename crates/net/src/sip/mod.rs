@@ -163,6 +163,8 @@ pub struct SipSockets {
     local: Vec<(Transport, SocketAddr)>,
     sender: Sender,
     listeners: Vec<AbortHandle>,
+    /// Of datagrams.
+    _reader: Option<udp::Reader>,
 }
 
 /// Whoever is told of arrivals.
@@ -199,14 +201,13 @@ pub async fn bind_with(
         streams.push((transport, tcp::open(address).map_err(|why| fault(transport, address, why))?));
     }
 
-    let mut local = Vec::new();
     let mut listeners = Vec::new();
-    let mut ports = Vec::new();
-    for socket in udp {
-        let port = udp::run(socket, &limits, &on, &mut listeners);
-        local.push((Transport::Udp, port.local));
-        ports.push(port);
+    let (mut ports, mut reader) = (Vec::new(), None);
+    if let Some(address) = listen.udp.first() {
+        let run = udp::run(udp, &limits, &on).map_err(|why| fault(Transport::Udp, *address, why))?;
+        (ports, reader) = (run.0, Some(run.1));
     }
+    let mut local: Vec<_> = ports.iter().map(|port| (Transport::Udp, port.local)).collect();
     let sender = Sender::new(ports, limits, listen.secure.clone(), listen.websocket.clone(), on);
     for (transport, (listener, address)) in streams {
         local.push((transport, address));
@@ -216,7 +217,7 @@ pub async fn bind_with(
     if let Some(tls) = &listen.secure {
         listeners.push(tokio::spawn(tls.clone().watch()).abort_handle());
     }
-    Ok(SipSockets { local, sender, listeners })
+    Ok(SipSockets { local, sender, listeners, _reader: reader })
 }
 
 impl SipSockets {

@@ -1,18 +1,20 @@
-//! Datagrams: one task a socket reads, and whoever sends does it himself; what the kernel does not take at once, a second
-//! task writes.
+//! Datagrams: one thread reads every socket, in slots while they come thick, and whoever sends does it himself; what the
+//! kernel does not take at once, the thread sends later. Outside of tokio, which is woken by each datagram that comes and
+//! by each that has gone.
 
 use super::{Arrival, Limits, Listener};
 use core::time::Duration;
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
 use senim_sip::{Flow, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
 use std::time::Instant;
-use tokio::net::UdpSocket;
-use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::task::AbortHandle;
 
 /// Largest datagram there is, in bytes.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
@@ -23,24 +25,28 @@ const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 /// Rest after an error that is not one datagram's own, so that a broken socket does not eat a core.
 const ERROR_REST: Duration = Duration::from_millis(10);
 
-/// Most datagrams read before they are handed on: one waking of the switch serves a whole burst.
+/// Most datagrams read from a socket before they are handed on: one waking of the switch serves a whole burst.
 const BURST_MAX: usize = 64;
 
 /// Datagrams in a [`WINDOW`] from which on they are read in slots: a thousand a second.
 const THICK: usize = 250;
-/// A waking that brings so many was worth it: the next ones are not waited for.
-const WORTH_IT: usize = 8;
+/// A look that finds so many was worth its waking: the next ones are not waited for.
+const WORTH_IT: usize = 32;
 const WINDOW: Duration = Duration::from_millis(250);
-const SLOT: Duration = Duration::from_millis(1);
+/// A slot after nothing came; the more came, the sooner the next look.
+const SLOT: Duration = Duration::from_millis(2);
+/// How often the kernel is offered what it had no room for.
+const AGAIN: Duration = Duration::from_millis(1);
+
+const WAKER: Token = Token(usize::MAX);
 
 /// Where datagrams of one socket are sent from.
 pub(super) struct Port {
     pub(super) local: SocketAddr,
-    /// Its tasks own it: when they end, its address is free.
+    /// The thread owns it: when that ends, its address is free.
     socket: Weak<UdpSocket>,
-    queue: mpsc::Sender<(SocketAddr, Vec<u8>)>,
-    /// Datagrams in the queue or in the writer's hand: none is overtaken by a later one.
-    behind: Arc<AtomicUsize>,
+    behind: Arc<Behind>,
+    waker: Arc<Waker>,
 }
 
 /// What became of a datagram.
@@ -57,23 +63,75 @@ pub(super) enum Sent {
 impl Port {
     /// Sends from the caller's own thread, and never blocks it: what the kernel has no room for waits in the queue.
     pub(super) fn send(&self, remote: SocketAddr, bytes: Vec<u8>) -> Sent {
-        if self.behind.load(Ordering::Acquire) == 0
-            && let Some(socket) = self.socket.upgrade()
-        {
-            match socket.try_send_to(&bytes, remote) {
+        let Some(socket) = self.socket.upgrade() else { return Sent::Failed };
+        let (sent, first) = self.behind.send(remote, bytes, |bytes, to| socket.send_to(bytes, to));
+        if first {
+            // A waker that fails means a thread that is awake or gone.
+            let _ = self.waker.wake();
+        }
+        sent
+    }
+}
+
+/// Datagrams of one socket that the kernel had no room for: none is overtaken by a later one.
+#[derive(Default)]
+struct Behind {
+    queue: Mutex<VecDeque<(SocketAddr, Vec<u8>)>>,
+    /// As many as are in the queue, or in the thread's hand.
+    count: AtomicUsize,
+    most: usize,
+}
+
+impl Behind {
+    fn new(most: usize) -> Behind {
+        Behind { most: most.max(1), ..Behind::default() }
+    }
+
+    /// Nothing is done under this lock that could leave it half done.
+    fn queue(&self) -> MutexGuard<'_, VecDeque<(SocketAddr, Vec<u8>)>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// Gives a datagram to the kernel, or puts it behind those that wait. Also tells whether it is the first to wait.
+    fn send(
+        &self,
+        remote: SocketAddr,
+        bytes: Vec<u8>,
+        kernel: impl Fn(&[u8], SocketAddr) -> io::Result<usize>,
+    ) -> (Sent, bool) {
+        if self.is_empty() {
+            match kernel(&bytes, remote) {
                 Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {}
-                Err(fault) if !is_passing(&fault) => return Sent::Failed,
-                _ => return Sent::Taken,
+                Err(fault) if !is_passing(&fault) => return (Sent::Failed, false),
+                _ => return (Sent::Taken, false),
             }
         }
-        self.behind.fetch_add(1, Ordering::AcqRel);
-        let refused = match self.queue.try_send((remote, bytes)) {
-            Ok(()) => return Sent::Taken,
-            Err(TrySendError::Full(_)) => Sent::Dropped,
-            Err(TrySendError::Closed(_)) => Sent::Failed,
-        };
-        self.behind.fetch_sub(1, Ordering::AcqRel);
-        refused
+        let mut queue = self.queue();
+        if queue.len() >= self.most {
+            return (Sent::Dropped, false);
+        }
+        queue.push_back((remote, bytes));
+        (Sent::Taken, self.count.fetch_add(1, Ordering::AcqRel) == 0)
+    }
+
+    /// Offers what waits to the kernel again, until it takes no more. Gives those that cannot go at all.
+    fn again(&self, kernel: impl Fn(&[u8], SocketAddr) -> io::Result<usize>) -> Vec<SocketAddr> {
+        let mut failed = Vec::new();
+        let mut queue = self.queue();
+        while let Some((remote, bytes)) = queue.front() {
+            match kernel(bytes, *remote) {
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => break,
+                Err(fault) if !is_passing(&fault) => failed.push(*remote),
+                _ => {}
+            }
+            queue.pop_front();
+            self.count.fetch_sub(1, Ordering::AcqRel);
+        }
+        failed
     }
 }
 
@@ -89,51 +147,129 @@ pub(super) fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
     let _ = socket.set_send_buffer_size(KERNEL_BUFFER_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    let socket = UdpSocket::from_std(socket.into())?;
+    let socket = UdpSocket::from_std(socket.into());
     let local = socket.local_addr()?;
     Ok((socket, local))
 }
 
-/// Starts both tasks of a socket.
-pub(super) fn run(
-    (socket, local): (UdpSocket, SocketAddr),
-    limits: &Limits,
-    on: &Listener,
-    tasks: &mut Vec<AbortHandle>,
-) -> Port {
-    let socket = Arc::new(socket);
-    let (queue, waiting) = mpsc::channel(limits.datagram_queue.max(1));
-    tasks.push(tokio::spawn(read(socket.clone(), local, on.clone())).abort_handle());
-    let (kept, behind) = (Arc::downgrade(&socket), Arc::new(AtomicUsize::new(0)));
-    let writer = write(socket, local, waiting, behind.clone(), on.clone());
-    tasks.push(tokio::spawn(writer).abort_handle());
-    Port { local, socket: kept, queue, behind }
+/// The thread. Dropping it ends it and frees the addresses.
+pub(super) struct Reader {
+    stop: Arc<AtomicBool>,
+    waker: Arc<Waker>,
+    thread: Option<JoinHandle<()>>,
 }
 
-async fn read(socket: Arc<UdpSocket>, local: SocketAddr, on: Listener) {
-    let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
-    let mut burst = Vec::with_capacity(BURST_MAX);
-    let mut crowd = Crowd::new(Instant::now());
-    loop {
-        match socket.recv_from(&mut buffer).await {
-            Ok((len, remote)) => {
-                burst.push(datagram(local, remote, &buffer, len));
-                while burst.len() < BURST_MAX
-                    && let Ok((len, remote)) = socket.try_recv_from(&mut buffer)
-                {
-                    burst.push(datagram(local, remote, &buffer, len));
-                }
-                let rest = crowd.came(burst.len(), Instant::now());
-                burst.drain(..).for_each(&*on);
-                if !rest.is_zero() {
-                    tokio::time::sleep(rest).await;
-                }
-            }
-            // An ICMP error of some earlier datagram: says nothing of this socket.
-            Err(fault) if is_of_one_peer(&fault) => {}
-            Err(_) => tokio::time::sleep(ERROR_REST).await,
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        let _ = self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told by the hook already.
+            let _ = thread.join();
         }
     }
+}
+
+/// Starts the thread for these sockets.
+pub(super) fn run(
+    sockets: Vec<(UdpSocket, SocketAddr)>,
+    limits: &Limits,
+    on: &Listener,
+) -> io::Result<(Vec<Port>, Reader)> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let (mut ports, mut doors) = (Vec::new(), Vec::new());
+    for (place, (mut socket, local)) in sockets.into_iter().enumerate() {
+        // Not for writing: then each datagram that has gone would wake the thread.
+        poll.registry().register(&mut socket, Token(place), Interest::READABLE)?;
+        let (socket, behind) = (Arc::new(socket), Arc::new(Behind::new(limits.datagram_queue)));
+        let kept = Arc::downgrade(&socket);
+        ports.push(Port { local, socket: kept, behind: behind.clone(), waker: waker.clone() });
+        doors.push(Door { socket, local, behind });
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopped, on) = (stop.clone(), on.clone());
+    let thread = std::thread::Builder::new()
+        .name("datagrams".into())
+        .spawn(move || Reading { doors, on, buffer: vec![0; DATAGRAM_BYTES_MAX] }.run(poll, &stopped))?;
+    Ok((ports, Reader { stop, waker, thread: Some(thread) }))
+}
+
+/// One socket, as the thread has it.
+struct Door {
+    socket: Arc<UdpSocket>,
+    local: SocketAddr,
+    behind: Arc<Behind>,
+}
+
+struct Reading {
+    doors: Vec<Door>,
+    on: Listener,
+    buffer: Vec<u8>,
+}
+
+impl Reading {
+    fn run(mut self, mut poll: Poll, stop: &AtomicBool) {
+        let mut events = Events::with_capacity(16);
+        let mut burst = Vec::with_capacity(BURST_MAX);
+        let mut crowd = Crowd::new(Instant::now());
+        // While they come thick they are looked for, not waited for.
+        let mut look = false;
+        while !stop.load(Ordering::Acquire) {
+            if !look {
+                let waits = self.doors.iter().any(|door| !door.behind.is_empty());
+                let polled = poll.poll(&mut events, waits.then_some(AGAIN));
+                if polled.is_err_and(|fault| fault.kind() != io::ErrorKind::Interrupted) {
+                    std::thread::sleep(ERROR_REST);
+                }
+            }
+            self.write();
+            let most = self.read(&mut burst);
+            let rest = crowd.came(burst.len(), most, Instant::now());
+            look = !burst.is_empty() && (most >= WORTH_IT || !rest.is_zero());
+            burst.drain(..).for_each(&*self.on);
+            if !rest.is_zero() {
+                std::thread::sleep(rest);
+            }
+        }
+    }
+
+    fn write(&self) {
+        for Door { socket, local, behind } in self.doors.iter().filter(|door| !door.behind.is_empty()) {
+            for remote in behind.again(|bytes, to| socket.send_to(bytes, to)) {
+                (self.on)(Arrival::Failed(flow(*local, remote)));
+            }
+        }
+    }
+
+    /// Reads every socket empty, or a burst of it; gives the longest of these bursts.
+    fn read(&mut self, burst: &mut Vec<Arrival>) -> usize {
+        let mut most = 0;
+        for door in &self.doors {
+            let before = burst.len();
+            while burst.len() - before < BURST_MAX {
+                match door.socket.recv_from(&mut self.buffer) {
+                    Ok((len, remote)) => {
+                        let bytes = self.buffer.get(..len).unwrap_or_default().to_vec();
+                        burst.push(Arrival::Datagram { flow: flow(door.local, remote), bytes });
+                    }
+                    Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => break,
+                    // An ICMP error of some earlier datagram: says nothing of this socket.
+                    Err(fault) if is_of_one_peer(&fault) => {}
+                    Err(_) => {
+                        std::thread::sleep(ERROR_REST);
+                        break;
+                    }
+                }
+            }
+            most = most.max(burst.len() - before);
+        }
+        most
+    }
+}
+
+fn flow(local: SocketAddr, remote: SocketAddr) -> Flow {
+    Flow { transport: Transport::Udp, local, remote, connection: 0 }
 }
 
 /// Whether datagrams come so thick that waking for each costs more than waiting for some.
@@ -148,36 +284,18 @@ impl Crowd {
         Crowd { window: now, came: 0, thick: false }
     }
 
-    /// Counts a burst and says how long to rest after it.
-    fn came(&mut self, burst: usize, now: Instant) -> Duration {
-        self.came += burst;
+    /// Counts what came, the longest burst of one socket among it, and says how long to rest after it.
+    fn came(&mut self, all: usize, burst: usize, now: Instant) -> Duration {
+        self.came += all;
         if now.duration_since(self.window) >= WINDOW {
             self.thick = self.came >= if self.thick { THICK / 2 } else { THICK };
             (self.window, self.came) = (now, 0);
         }
-        if self.thick && burst < WORTH_IT { SLOT } else { Duration::ZERO }
-    }
-}
-
-fn datagram(local: SocketAddr, remote: SocketAddr, buffer: &[u8], len: usize) -> Arrival {
-    let flow = Flow { transport: Transport::Udp, local, remote, connection: 0 };
-    Arrival::Datagram { flow, bytes: buffer.get(..len).unwrap_or_default().to_vec() }
-}
-
-async fn write(
-    socket: Arc<UdpSocket>,
-    local: SocketAddr,
-    mut waiting: mpsc::Receiver<(SocketAddr, Vec<u8>)>,
-    behind: Arc<AtomicUsize>,
-    on: Listener,
-) {
-    while let Some((remote, bytes)) = waiting.recv().await {
-        if let Err(fault) = socket.send_to(&bytes, remote).await
-            && !is_passing(&fault)
-        {
-            on(Arrival::Failed(Flow { transport: Transport::Udp, local, remote, connection: 0 }));
+        if !self.thick {
+            return Duration::ZERO;
         }
-        behind.fetch_sub(1, Ordering::AcqRel);
+        let (room, whole) = (WORTH_IT.saturating_sub(burst) as u32, WORTH_IT as u32);
+        SLOT * room / whole
     }
 }
 
@@ -199,6 +317,7 @@ fn is_of_one_peer(fault: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::cell::{Cell, RefCell};
 
     #[test]
     fn datagrams_that_come_thick_are_read_in_slots_until_they_thin_out() {
@@ -208,19 +327,29 @@ mod tests {
             let mut at = from;
             let mut last = Duration::ZERO;
             while at < from + Duration::from_secs(1) {
-                last = crowd.came(1, begin + at);
+                last = crowd.came(1, 1, begin + at);
                 at += every;
             }
             last
         };
         let (ms, s) = (Duration::from_millis, Duration::from_secs);
+        let slot = SLOT * 31 / 32;
         assert_eq!(rests(ms(2), s(0)), Duration::ZERO);
-        assert_eq!(rests(Duration::from_micros(500), s(1)), SLOT);
-        assert_eq!(rests(Duration::from_micros(1_500), s(2)), SLOT, "no flutter");
-        assert_eq!(rests(ms(3), s(3)), Duration::ZERO);
-        crowd.thick = true;
-        assert_eq!(crowd.came(WORTH_IT - 1, begin + s(4)), SLOT);
-        assert_eq!(crowd.came(WORTH_IT, begin + s(4)), Duration::ZERO);
+        assert_eq!(rests(Duration::from_micros(500), s(1)), slot);
+        assert_eq!(rests(Duration::from_micros(1_500), s(2)), slot, "no flutter");
+        assert_eq!(crowd.came(16, 16, begin + s(3)), SLOT / 2, "the more come, the sooner the next look");
+        assert_eq!(
+            crowd.came(70, WORTH_IT, begin + s(3)),
+            Duration::ZERO,
+            "the next ones are not waited for"
+        );
+        let mut rests = |every: Duration, from: Duration| {
+            (0..)
+                .map(|n| from + every * n)
+                .take_while(|at| *at < from + s(1))
+                .fold(SLOT, |_, at| crowd.came(1, 1, begin + at))
+        };
+        assert_eq!(rests(ms(3), s(4)), Duration::ZERO);
     }
 
     #[test]
@@ -231,5 +360,34 @@ mod tests {
         for lasting in [libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EACCES, libc::EMSGSIZE] {
             assert!(!is_passing(&io::Error::from_raw_os_error(lasting)), "{lasting}");
         }
+    }
+
+    #[test]
+    fn datagrams_that_cannot_go_at_once_keep_their_order_up_to_the_ceiling() {
+        let (room, gone) = (Cell::new(0), RefCell::new(Vec::<u8>::new()));
+        let kernel = |bytes: &[u8], _| {
+            let left = room.get();
+            if left == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            room.set(left - 1);
+            gone.borrow_mut().extend(bytes);
+            if *bytes == [3] { Err(io::Error::from_raw_os_error(libc::EHOSTUNREACH)) } else { Ok(1) }
+        };
+        let (behind, peer) = (Behind::new(4), "192.0.2.1:5060".parse().unwrap());
+        let sent: Vec<_> = (0..6).map(|n| behind.send(peer, vec![n], kernel)).collect();
+        let taken = (Sent::Taken, false);
+        assert_eq!(
+            sent,
+            [(Sent::Taken, true), taken, taken, taken, (Sent::Dropped, false), (Sent::Dropped, false)]
+        );
+        room.set(2);
+        assert_eq!(behind.again(kernel), []);
+        room.set(9);
+        assert_eq!(behind.send(peer, vec![6], kernel), taken, "none is overtaken");
+        assert_eq!(behind.again(kernel), [peer], "one could not go at all");
+        assert_eq!(behind.send(peer, vec![7], kernel), taken);
+        assert!(behind.is_empty() && behind.queue().is_empty());
+        assert_eq!(*gone.borrow(), [0, 1, 2, 3, 6, 7]);
     }
 }
