@@ -1,7 +1,5 @@
-//! What SIP costs, one operation at a time: `operations OP COUNT [--hold]`. `cargo xtask bench sip` runs it under
-//! callgrind and by the clock, with two counts, so that what it costs to begin falls out; with `--hold` it keeps what it
-//! made and waits for the end of its input, so that its memory can be read. It reads no clock itself.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A measuring program stops at a fault.
+//! The operations that are measured, by `operations` and by `cargo bench`. They read no clock.
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)] // A measuring program stops at a fault.
 
 use core::time::Duration;
 use senim_base::{Entropy, Instant, Redacted};
@@ -9,8 +7,6 @@ use senim_sip::{
     Builder, Credentials, Endpoint, Event, Flow, Input, Message, Method, Outgoing, Output, Secrets,
     SessionId, SessionTimer, Settings, Transport, TrunkSource,
 };
-use std::hint::black_box;
-use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 const REALM: &str = "senim.example";
@@ -21,28 +17,8 @@ const SDP: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.20\r\ns=-\r\nc=IN IP4 198.51
 /// Between two operations: what is finished is forgotten, as on a line that runs.
 const PACE: Duration = Duration::from_millis(50);
 
-fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let count: u32 = args.get(1).and_then(|n| n.parse().ok()).unwrap_or(1_000);
-    let hold = args.iter().any(|arg| arg == "--hold");
-    let mut kept: Vec<Box<dyn core::any::Any>> = Vec::new();
-    match args.first().map(String::as_str) {
-        Some("parse-invite") => parse(&invite(), count),
-        Some("parse-200") => parse(&ok(), count),
-        Some("print-200") => print(count),
-        Some("call") => kept.push(Box::new(calls(count, hold))),
-        Some("register") => kept.push(Box::new(registrations(count, hold))),
-        _ => panic!("operations parse-invite|parse-200|print-200|call|register COUNT [--hold]"),
-    }
-    if hold {
-        println!("ready");
-        std::io::stdout().flush().unwrap();
-        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    }
-    drop(kept);
-}
-
-fn invite() -> Vec<u8> {
+/// An INVITE of 12 headers with a session description.
+pub fn invite() -> Vec<u8> {
     format!(
         "INVITE sip:111@helpline.example.kz SIP/2.0\r\nVia: SIP/2.0/UDP {CARRIER};branch=z9hG4bK7a;rport\r\n\
          Via: SIP/2.0/UDP 198.51.100.21:5060;branch=z9hG4bK7b;received=192.0.2.7\r\nMax-Forwards: 70\r\n\
@@ -55,23 +31,9 @@ fn invite() -> Vec<u8> {
     .into_bytes()
 }
 
-fn ok() -> Vec<u8> {
-    let read = Message::parse(&invite()).unwrap();
-    Builder::response(200, &read, Some("t1")).body("application/sdp", SDP.as_bytes()).finish()
-}
-
-fn parse(bytes: &[u8], count: u32) {
-    for _ in 0..count {
-        black_box(Message::parse(black_box(bytes)).unwrap());
-    }
-}
-
-fn print(count: u32) {
-    let read = Message::parse(&invite()).unwrap();
-    for _ in 0..count {
-        let response = Builder::response(200, black_box(&read), Some("t1"));
-        black_box(response.body("application/sdp", SDP.as_bytes()).finish());
-    }
+/// The 200 that answers it.
+pub fn ok(invite: &Message) -> Vec<u8> {
+    Builder::response(200, invite, Some("t1")).body("application/sdp", SDP.as_bytes()).finish()
 }
 
 fn endpoint(trunk: Option<&str>, seed: u64) -> Endpoint {
@@ -100,7 +62,7 @@ fn flow(from: &str, to: &str) -> Flow {
 }
 
 /// A carrier and the line, each hearing the other at once.
-struct Two {
+pub struct Two {
     carrier: Endpoint,
     line: Endpoint,
     now: Instant,
@@ -109,6 +71,34 @@ struct Two {
 }
 
 impl Two {
+    pub fn new() -> Two {
+        let (carrier, line) = (endpoint(Some(LINE), 1), endpoint(Some(CARRIER), 2));
+        Two { carrier, line, now: Instant::from_secs(1), talking: None, ended: 0 }
+    }
+
+    /// INVITE, 200, ACK; unless it is held, BYE and its 200 too. Both ends are ours.
+    pub fn call(&mut self, hold: bool) {
+        let outgoing = Outgoing {
+            flow: flow(CARRIER, LINE),
+            uri: format!("sip:111@{LINE}"),
+            from: "<sip:+77012345678@carrier.example.kz>".into(),
+            to: format!("<sip:111@{LINE}>"),
+            headers: Vec::new(),
+            sdp: Some(SDP.into()),
+            credentials: None,
+        };
+        let ended = self.ended;
+        let session = self.carrier.invite(outgoing, self.now).unwrap();
+        self.settle();
+        assert!(self.talking.take().is_some(), "answered");
+        if !hold {
+            self.carrier.hang_up(session, None, self.now);
+            self.settle();
+            assert!(self.ended > ended, "ended");
+        }
+        self.pass();
+    }
+
     /// Everything that both have to say, until both are silent.
     fn settle(&mut self) {
         while self.hand_over(true) || self.hand_over(false) {}
@@ -147,63 +137,51 @@ impl Two {
     }
 }
 
-/// INVITE, 200, ACK; unless they are held, BYE and its 200 too. Both ends are ours.
-fn calls(count: u32, hold: bool) -> Two {
-    let (carrier, line) = (endpoint(Some(LINE), 1), endpoint(Some(CARRIER), 2));
-    let mut two = Two { carrier, line, now: Instant::from_secs(1), talking: None, ended: 0 };
-    for _ in 0..count {
-        let outgoing = Outgoing {
-            flow: flow(CARRIER, LINE),
-            uri: format!("sip:111@{LINE}"),
-            from: "<sip:+77012345678@carrier.example.kz>".into(),
-            to: format!("<sip:111@{LINE}>"),
-            headers: Vec::new(),
-            sdp: Some(SDP.into()),
-            credentials: None,
-        };
-        let session = two.carrier.invite(outgoing, two.now).unwrap();
-        two.settle();
-        assert!(two.talking.take().is_some(), "answered");
-        if !hold {
-            two.carrier.hang_up(session, None, two.now);
-            two.settle();
-        }
-        two.pass();
-    }
-    if !hold {
-        assert!(two.ended >= count, "each ended");
-    }
-    two
+/// A line with accounts for so many phones.
+pub struct Phones {
+    line: Endpoint,
+    phones: u32,
+    done: u32,
+    now: Instant,
 }
 
-/// So many registrations, each challenged once. A thousand phones; when they are held, one phone each.
-fn registrations(count: u32, hold: bool) -> Endpoint {
-    let phones = if hold { count } else { 1_000 };
-    let mut line = endpoint(None, 3);
-    for n in 0..phones {
-        let user = format!("user{n}");
-        line.guard_mut().set_account(&user, Secrets::from_password(&user, REALM, "secret"));
+impl Phones {
+    pub fn new(phones: u32) -> Phones {
+        let mut line = endpoint(None, 3);
+        for n in 0..phones {
+            let user = format!("user{n}");
+            line.guard_mut().set_account(&user, Secrets::from_password(&user, REALM, "secret"));
+        }
+        Phones { line, phones, done: 0, now: Instant::from_secs(1) }
     }
-    let mut now = Instant::from_secs(1);
-    for n in 0..count {
-        now += PACE;
-        register(&mut line, n, n % phones.max(1), now);
+
+    /// The next phone registers, challenged once.
+    pub fn register(&mut self) {
+        self.now += PACE;
+        register(&mut self.line, self.done, self.done % self.phones.max(1), self.now);
+        self.done += 1;
     }
-    line
+}
+
+/// A REGISTER; `proof` is a header line that answers a challenge, or nothing.
+pub fn registration(n: u32, phone: u32, cseq: u32, proof: &str) -> String {
+    let remote = phone_at(phone);
+    format!(
+        "REGISTER sip:{REALM} SIP/2.0\r\nVia: SIP/2.0/UDP {remote};rport;branch=z9hG4bK{n}.{cseq}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:user{phone}@{REALM}>;tag=t{n}\r\nTo: <sip:user{phone}@{REALM}>\r\n\
+         Call-ID: c{phone}@{remote}\r\nCSeq: {cseq} REGISTER\r\nContact: <sip:user{phone}@{remote}>\r\n\
+         Expires: 3600\r\n{proof}User-Agent: a phone\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+fn phone_at(phone: u32) -> SocketAddr {
+    let [_, a, b, c] = phone.to_be_bytes();
+    SocketAddr::from(([10, a, b, c], 5060))
 }
 
 fn register(line: &mut Endpoint, n: u32, phone: u32, now: Instant) {
-    let [_, a, b, c] = phone.to_be_bytes();
-    let remote = SocketAddr::from(([10, a, b, c], 5060));
-    let flow = flow(LINE, &remote.to_string());
-    let ask = |cseq: u32, proof: &str| {
-        format!(
-            "REGISTER sip:{REALM} SIP/2.0\r\nVia: SIP/2.0/UDP {remote};rport;branch=z9hG4bK{n}.{cseq}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:user{phone}@{REALM}>;tag=t{n}\r\nTo: <sip:user{phone}@{REALM}>\r\n\
-             Call-ID: c{phone}@{remote}\r\nCSeq: {cseq} REGISTER\r\nContact: <sip:user{phone}@{remote}>\r\n\
-             Expires: 3600\r\n{proof}User-Agent: a phone\r\nContent-Length: 0\r\n\r\n"
-        )
-    };
+    let flow = flow(LINE, &phone_at(phone).to_string());
+    let ask = |cseq: u32, proof: &str| registration(n, phone, cseq, proof);
     let challenge = Message::parse(&say(line, flow, &ask(2 * n + 1, ""), now)).unwrap();
     let who = Credentials {
         user: format!("user{phone}"),
