@@ -1,4 +1,4 @@
-//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `soak`, `fuzz`, `bench`, `prompts`.
+//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `soak`, `flood`, `fuzz`, `bench`, `prompts`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -20,6 +20,8 @@ cargo xtask VERB
   schedules [--messages N] [--faults N]
                   every schedule of 8 messages and 3 faults between two SIP endpoints: both agree,
                   nothing is left (about two minutes)
+  flood [SECONDS] [PER_SECOND]
+                  an hour of strangers' flood with real calls in between, in its own time
   soak [--calls N] [--seed S] [--whole N]
                   a million virtual calls over bad wires between two SIP endpoints and, --whole of
                   them, through the switch: nothing left alive, memory flat
@@ -52,6 +54,11 @@ fn main() -> ExitCode {
         ["schedules", rest @ ..] => cargo(
             &root,
             &["run", "--release", "--quiet", "-p", "senim-sip", "--example", "schedules", "--"],
+            rest,
+        ),
+        ["flood", rest @ ..] => cargo(
+            &root,
+            &["run", "--release", "--quiet", "-p", "senim-sip", "--example", "flood", "--"],
             rest,
         ),
         ["soak", rest @ ..] => {

@@ -1,123 +1,15 @@
 //! Floods: whoever is known is served as if there were none, whoever is not gets less and less, memory stays.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod flood;
 mod pair;
 
 use core::time::Duration;
-use pair::{ANSWER, Line, OFFER, settings};
-use senim_base::{Entropy, Instant, Redacted};
+use flood::{CALLS, PHONES, Served, World, flow, phone, trunk};
+use senim_base::Redacted;
 use senim_sip::overload::BUDGETS_MAX;
-use senim_sip::{
-    Budgets, Credentials, Endpoint, Event, Fault, Flow, Input, Message, Method, Output, Rate, Secrets,
-    Transport,
-};
+use senim_sip::{Budgets, Credentials, Fault, Input, Message, Method, Rate};
 use std::net::SocketAddr;
-
-const PHONES: u8 = 200;
-
-/// A line with a trunk, and many phones that each have an account.
-struct World {
-    line: Endpoint,
-    now: Instant,
-    events: Vec<Event>,
-    serial: u64,
-}
-
-fn flow(remote: SocketAddr) -> Flow {
-    Flow { transport: Transport::Udp, local: Line.address(), remote, connection: 0 }
-}
-
-fn phone(n: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, n], 5060))
-}
-
-fn trunk() -> SocketAddr {
-    SocketAddr::from(([198, 51, 100, 7], 5060))
-}
-
-fn flooder(port: u16) -> SocketAddr {
-    SocketAddr::from(([203, 0, 113, 9], port))
-}
-
-impl World {
-    fn new() -> World {
-        let mut line = Endpoint::new(settings(Some("198.51.100.7")), Entropy::from_seed(1));
-        for n in 0..PHONES {
-            let user = format!("u{n}");
-            line.guard_mut().set_account(&user, Secrets::from_password(&user, "senim.example", "p"));
-        }
-        World { line, now: Instant::from_secs(1), events: Vec::new(), serial: 0 }
-    }
-
-    /// Sends a message from there; what comes back to there.
-    fn say(&mut self, from: SocketAddr, text: &str) -> Vec<String> {
-        let _ = self.line.handle(Input::Datagram { flow: flow(from), bytes: text.as_bytes() }, self.now);
-        let mut answers = Vec::new();
-        while let Some(output) = self.line.poll() {
-            match output {
-                Output::Transmit { flow, bytes } if flow.remote == from => {
-                    answers.push(String::from_utf8(bytes).unwrap());
-                }
-                Output::Event(event) => self.events.push(event),
-                _ => {}
-            }
-        }
-        answers
-    }
-
-    fn request(&mut self, method: &str, from: SocketAddr, to: &str, extra: &str, body: &str) -> String {
-        self.serial += 1;
-        let n = self.serial;
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        format!(
-            "{method} sip:111@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {from};rport;branch=z9hG4bKf{n}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:x@x>;tag=f{n}\r\nTo: {to}\r\nCall-ID: c{n}@x\r\nCSeq: 1 {method}\r\n\
-             Contact: <sip:x@{from}>\r\n{extra}{kind}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-    }
-
-    /// A phone signs in: asked, answered, granted.
-    fn sign_in(&mut self, n: u8) -> bool {
-        let user = format!("u{n}");
-        let ask = self.request("REGISTER", phone(n), &format!("<sip:{user}@x>"), "Expires: 600\r\n", "");
-        let Some(challenge) = self.say(phone(n), &ask).pop() else { return false };
-        let challenge = Message::parse(challenge.as_bytes()).unwrap();
-        let who = Credentials { user, password: Redacted::new("p".into()), realm: None };
-        let (name, value) = who.answer(&challenge, Method::Register, "sip:111@192.0.2.1", "cn").unwrap();
-        let (head, tail) = ask.split_once("Max-Forwards").unwrap();
-        let again = format!("{head}{name}: {value}\r\nMax-Forwards{tail}");
-        let again = again.replace("branch=z9hG4bKf", "branch=z9hG4bKg").replace("CSeq: 1", "CSeq: 2");
-        self.say(phone(n), &again).pop().is_some_and(|answer| answer.starts_with("SIP/2.0 200"))
-    }
-
-    /// A call of the trunk that stands: its dialog's To.
-    fn call(&mut self) -> (String, String) {
-        let invite = self.request("INVITE", trunk(), "<sip:111@x>", "", OFFER);
-        self.say(trunk(), &invite);
-        let Some(Event::Incoming(invitation)) = self.events.pop() else { panic!("no call") };
-        let now = self.now;
-        self.line.accept(invitation.session, ANSWER, now);
-        let mut ok = String::new();
-        while let Some(output) = self.line.poll() {
-            if let Output::Transmit { bytes, .. } = output {
-                ok = String::from_utf8(bytes).unwrap();
-            }
-        }
-        let to = ok.lines().find(|l| l.starts_with("To:")).unwrap()[4..].to_owned();
-        let ack = invite.replace("INVITE", "ACK").replace("To: <sip:111@x>", &format!("To: {to}"));
-        let ack = ack.split("Content-Type").next().unwrap().replace("bKf", "bKack");
-        self.say(trunk(), &format!("{ack}Content-Length: 0\r\n\r\n"));
-        assert!(matches!(self.events.pop(), Some(Event::Confirmed { .. })));
-        (ack, to)
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now += time;
-        let _ = self.line.handle(Input::Timeout, self.now);
-        while self.line.poll().is_some() {}
-    }
-}
 
 /// THREATS: REGISTER flood, and floods of everything else, ten times what phones and trunks bring: from one tool, from
 /// many ports of one network, from many networks. No request within a talk is refused, every phone signs in, and
@@ -130,19 +22,7 @@ fn a_flood_delays_no_talk_shuts_out_no_phone_and_takes_no_memory() {
     let (mut within, mut cseq) = (0, 10);
     for round in 0..20u32 {
         for k in 0..2_000u32 {
-            let [_, _, a, b] = (round * 2_000 + k).to_be_bytes();
-            let from = match k % 3 {
-                0 => flooder(4_000),
-                1 => flooder(10_000 + u16::from(b) * 16 + u16::from(a & 15)),
-                _ => SocketAddr::from(([10, 9, a, b], 5060)),
-            };
-            let text = match k % 5 {
-                0 => w.request("REGISTER", from, "<sip:u1@x>", "Expires: 60\r\n", ""),
-                1 => w.request("OPTIONS", from, "<sip:u1@x>", "", ""),
-                2 => w.request("INVITE", from, "<sip:111@x>", "", OFFER),
-                3 => w.request("BYE", from, "<sip:111@x>;tag=guessed", "", ""),
-                _ => "INVITE sip:111@x SIP/2.0\r\nVia: \x01\r\n\r\n".to_owned(),
-            };
+            let (from, text) = w.strange(round * 2_000 + k);
             w.say(from, &text);
         }
         // A phone signs in each so often, the talk speaks.
@@ -231,4 +111,15 @@ fn a_repeated_register_is_answered_alike_and_costs_no_memory() {
     assert!(w.say(phone(3), &answer.replace("CSeq: 2", "CSeq: 3"))[0].starts_with("SIP/2.0 401"));
     w.pass(Duration::from_secs(33));
     assert!(w.say(phone(3), &answer)[0].starts_with("SIP/2.0 401"));
+}
+
+/// Five minutes of the hour that `cargo xtask flood` plays, each second in a tenth of its density.
+#[test]
+fn a_long_flood_costs_no_call_no_phone_and_no_memory() {
+    let seconds = 300;
+    let mut w = World::new();
+    let served = w.flooded(seconds, 400, |_, line| assert!(World::is_bounded(line), "{:?}", line.live()));
+    assert_eq!(served, Served { calls: seconds * CALLS, phones: seconds });
+    w.pass(Duration::from_secs(60));
+    assert_eq!(w.line.live(), Default::default());
 }
