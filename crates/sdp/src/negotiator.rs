@@ -83,6 +83,23 @@ impl Negotiator {
         self.local.address = local.address;
     }
 
+    /// Our last description: an offer or an answer; empty before the first.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// Our side takes another port before anybody was told of the last one. What was [said](Negotiator::said) is put
+    /// right; its version stays.
+    pub fn move_unheard(&mut self, port: u16) {
+        self.local.address.set_port(port);
+        if let Ok(mut description) = SessionDescription::parse(self.said.as_bytes())
+            && let Some(line) = description.media.get_mut(self.audio)
+        {
+            line.port = port;
+            self.said = description.to_string();
+        }
+    }
+
     /// What holds now.
     pub fn current(&self) -> Option<&Negotiated> {
         self.current.as_ref()

@@ -13,7 +13,7 @@ use senim_sip::{Flow, Secrets, Transport};
 use senim_switch::api::{Command, Duty, Reply, Ticket};
 use senim_switch::facts::{Fact, Record};
 use senim_switch::{Books, Input, Live, Output, RecordingReport, Switch};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -60,6 +60,8 @@ pub struct World {
     bank: Arc<Bank>,
     sessions: BTreeMap<CallId, Session>,
     ports: BTreeMap<u16, (CallId, LegId)>,
+    /// RTP ports that some other program has.
+    pub taken: BTreeSet<u16>,
     legs: BTreeMap<(CallId, LegId), u16>,
     outbox: Outbox,
     phones: Vec<Phone>,
@@ -94,6 +96,7 @@ impl World {
             bank,
             sessions: BTreeMap::new(),
             ports: BTreeMap::new(),
+            taken: BTreeSet::new(),
             legs: BTreeMap::new(),
             outbox: Outbox::new(),
             phones: Vec::new(),
@@ -429,6 +432,13 @@ impl World {
     }
 
     fn media_order(&mut self, call: CallId, order: &Order) {
+        if let Order::Open { leg, port, .. } = order
+            && self.taken.contains(port)
+        {
+            let failed = MediaEvent::OpenFailed { leg: *leg, port: *port };
+            self.switch.handle(Input::Media(call, failed), self.now);
+            return;
+        }
         let seed = call.0;
         let session = self.sessions.entry(call).or_insert_with(|| Session::new(call, seed));
         session.order(order, self.now, &mut self.outbox);

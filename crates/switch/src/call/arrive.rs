@@ -29,8 +29,6 @@ pub(crate) enum Then {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     session: SessionId,
-    /// Our answer, or our offer to a caller who brought none.
-    sdp: String,
     /// `None`: the caller's answer to our offer comes with his ACK.
     agreed: Option<Negotiated>,
     then: Then,
@@ -61,7 +59,7 @@ impl Call {
         rooms: &mut Rooms,
     ) -> Result<Call, (u16, &'static str)> {
         let mut leg = Leg::open(id, Party::Caller, knock.side, rooms).ok_or((503, "no RTP port is free"))?;
-        let (sdp, agreed) = match leg.invited(knock.offer) {
+        let agreed = match leg.invited(knock.offer) {
             Ok(fits) => fits,
             Err(fault) => {
                 leg.closed(id, rooms);
@@ -86,7 +84,6 @@ impl Call {
         };
         let arrival = Arrival {
             session: knock.session,
-            sdp,
             agreed,
             then: knock.then,
             record: knock.record,
@@ -146,6 +143,8 @@ impl Call {
     /// 200 OK; from here on every syllable is kept.
     pub(super) fn answer(&mut self, arrival: &Arrival, rooms: &mut Rooms) {
         let Some(caller) = &mut self.caller else { return };
+        // Our answer, or our offer to a caller who brought none.
+        let said = caller.sdp.said().to_owned();
         if let Some(agreed) = &arrival.agreed {
             caller.configure(self.id, agreed, rooms);
         }
@@ -159,7 +158,7 @@ impl Call {
         if arrival.record {
             self.begin_recording(rooms);
         }
-        rooms.sip.accept(arrival.session, arrival.sdp.clone(), rooms.now);
+        rooms.sip.accept(arrival.session, said, rooms.now);
         let after = rooms.settings.media.caller_inactivity;
         rooms.order(self.id, Order::Inactivity { leg: self.caller_leg, after });
     }

@@ -34,7 +34,6 @@ pub(crate) struct Aside {
 pub(crate) struct Own {
     pub(super) leg: Leg,
     session: SessionId,
-    sdp: String,
     agreed: Option<Negotiated>,
 }
 
@@ -55,7 +54,7 @@ impl Own {
         rooms: &mut Rooms,
     ) -> Result<Own, (u16, &'static str)> {
         let mut leg = Leg::open(call, party, second.side, rooms).ok_or((503, "no RTP port is free"))?;
-        let (sdp, agreed) = match leg.invited(second.offer) {
+        let agreed = match leg.invited(second.offer) {
             Ok(fits) => fits,
             Err(fault) => {
                 leg.closed(call, rooms);
@@ -63,7 +62,7 @@ impl Own {
             }
         };
         leg.attach(call, second.session, rooms);
-        Ok(Own { leg, session: second.session, sdp, agreed })
+        Ok(Own { leg, session: second.session, agreed })
     }
 
     /// Answers it, and puts what it says on a track.
@@ -74,7 +73,7 @@ impl Own {
         if let Some(recording) = recording {
             self.leg.record(call, recording, rooms);
         }
-        rooms.sip.accept(self.session, self.sdp.clone(), rooms.now);
+        rooms.sip.accept(self.session, self.leg.sdp.said().to_owned(), rooms.now);
     }
 
     /// Ends it: refused with the status if it was not answered yet.

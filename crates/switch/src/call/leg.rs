@@ -10,6 +10,9 @@ use senim_sdp::{Capabilities, Direction, Fault, Key, Local, Negotiated, Negotiat
 use senim_sip::{Flow, Invitation, SessionId};
 use std::net::{IpAddr, SocketAddr};
 
+/// Pairs of ports that are tried for a leg: a call shall not be refused because another program has one of them.
+const PAIRS_MAX: u8 = 8;
+
 /// Whom a leg is for: where his signalling comes from, and the rule for his sound.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side {
@@ -70,6 +73,8 @@ pub(crate) struct Leg {
     /// The ways by which its party was dialled, if we called him.
     pub(crate) tries: Tries,
     port: u16,
+    /// Pairs that were tried before this one.
+    failed: u8,
     /// Where the signalling of this party comes from: only its sound may come from elsewhere than SDP says.
     peer: IpAddr,
     direction: Direction,
@@ -94,11 +99,27 @@ impl Leg {
             trunk: None,
             tries: Tries::new(rooms.now),
             port,
+            failed: 0,
             peer: side.peer,
             direction: Direction::SendRecv,
             encrypted: false,
             recorded: false,
         })
+    }
+
+    /// Somebody else has its port: has the next one opened. `false` after [`PAIRS_MAX`], or when no port is free.
+    pub(crate) fn open_another(&mut self, call: CallId, rooms: &mut Rooms) -> bool {
+        self.failed += 1;
+        if self.failed >= PAIRS_MAX {
+            return false;
+        }
+        let Some(port) = rooms.ports.take(rooms.now) else { return false };
+        rooms.ports.give(self.port, rooms.now);
+        self.port = port;
+        self.sdp.move_unheard(port);
+        let ipv6 = rooms.settings.media.address_for(self.peer).is_ipv6();
+        rooms.order(call, Order::Open { leg: self.id, port, ipv6 });
+        true
     }
 
     /// Ties the leg to its SIP session, so that events of the session find it.
@@ -124,15 +145,15 @@ impl Leg {
         }
     }
 
-    /// Our side of the sound for an INVITE: the answer to its offer, or our own offer when it brings none (RFC 3261
-    /// section 13.2.1). What was agreed in the second case comes with the ACK.
-    pub(crate) fn invited(&mut self, offer: Option<&[u8]>) -> Result<(String, Option<Negotiated>), Fault> {
+    /// Has our side of the sound for an INVITE said: the answer to its offer, or our own offer when it brings none (RFC
+    /// 3261 section 13.2.1). What was agreed in the second case comes with the ACK.
+    pub(crate) fn invited(&mut self, offer: Option<&[u8]>) -> Result<Option<Negotiated>, Fault> {
         match offer {
-            Some(offer) => {
-                let (answer, agreed) = self.sdp.answer_to(offer, Direction::SendRecv)?;
-                Ok((answer, Some(agreed)))
+            Some(offer) => self.sdp.answer_to(offer, Direction::SendRecv).map(|(_, agreed)| Some(agreed)),
+            None => {
+                self.sdp.offer(Direction::SendRecv);
+                Ok(None)
             }
-            None => Ok((self.sdp.offer(Direction::SendRecv), None)),
         }
     }
 

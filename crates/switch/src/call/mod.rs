@@ -239,6 +239,10 @@ impl Call {
     }
 
     fn on_port_failed(&mut self, leg: LegId, rooms: &mut Rooms) {
+        let id = self.id;
+        if self.leg_mut(leg).is_some_and(|l| l.open_another(id, rooms)) {
+            return;
+        }
         if leg == self.caller_leg {
             self.refuse(503, "no RTP port could be opened", rooms);
         } else {
@@ -349,6 +353,7 @@ impl Call {
             return self.caller.as_mut();
         }
         let other = match &mut self.state {
+            State::Waiting(w) => w.ringing_leg(),
             State::Talking(t) => t.leg_mut(leg),
             State::Transferring(t) => t.leg_mut(leg),
             State::Forwarding(f) => f.leg_mut(leg),
