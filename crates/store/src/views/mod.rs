@@ -17,16 +17,19 @@ use senim_switch::facts::Record;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sled::{Batch, Db, Tree};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Raised when the rows change their shape: older views are dropped.
-const SHAPE: u32 = 3;
+const SHAPE: u32 = 4;
 /// Memory for pages of the views, bytes.
 const CACHE_BYTES: u64 = 16 << 20;
 /// Milliseconds after which pages are written out.
 const FLUSH_MS: u64 = 500;
+/// Facts of a piece of the timeline: who looks at one call reads no more than that around it.
+const PIECE: usize = 256;
 /// Facts applied at once while catching up.
 const GROUP: usize = 4_096;
 /// Milliseconds of a day.
@@ -50,6 +53,13 @@ struct Stand {
     utc_offset_minutes: i32,
     seq: u64,
     crc: u32,
+}
+
+/// A call's row, and the pieces of the timeline that hold its facts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct KeptCall {
+    row: CallRow,
+    pieces: Vec<u64>,
 }
 
 /// The views, open. Reading takes no lock.
@@ -223,6 +233,10 @@ impl Views {
     /// # Errors
     /// Damage, or the disk's.
     pub fn call(&self, call: CallId) -> Result<Option<CallRow>, ViewFault> {
+        Ok(self.kept(call)?.map(|kept| kept.row))
+    }
+
+    fn kept(&self, call: CallId) -> Result<Option<KeptCall>, ViewFault> {
         self.calls.get(call.0.to_be_bytes())?.map(|b| read(&b)).transpose()
     }
 
@@ -232,7 +246,7 @@ impl Views {
     /// Damage, or the disk's.
     pub fn calls(&self, before: Option<CallId>, limit: usize) -> Result<Vec<CallRow>, ViewFault> {
         let end = before.map_or(u64::MAX, |c| c.0).to_be_bytes();
-        self.calls.range(..end).rev().take(limit).map(|kv| read(&kv?.1)).collect()
+        self.calls.range(..end).rev().take(limit).map(|kv| Ok(read::<KeptCall>(&kv?.1)?.row)).collect()
     }
 
     /// Calls that came in on the day of `moment`, oldest first.
@@ -240,12 +254,20 @@ impl Views {
     /// # Errors
     /// Damage, or the disk's.
     pub fn calls_of_day(&self, moment: WallTime) -> Result<Vec<CallRow>, ViewFault> {
+        let wanted = day(moment, self.utc_offset_minutes);
+        let Some((first, last)) = self.day(wanted)? else { return Ok(Vec::new()) };
         let mut rows = Vec::new();
-        for key in self.days.scan_prefix(day(moment, self.utc_offset_minutes).to_be_bytes()).keys() {
-            let call = key?.get(8..).and_then(|k| k.try_into().ok()).map(u64::from_be_bytes);
-            rows.extend(call.map(|c| self.call(CallId(c))).transpose()?.flatten());
+        for kv in self.calls.range(first.0.to_be_bytes()..=last.0.to_be_bytes()) {
+            // A clock that was put back makes days overlap.
+            let row = read::<KeptCall>(&kv?.1)?.row;
+            rows.extend(Some(row).filter(|row| day(row.arrived, self.utc_offset_minutes) == wanted));
         }
         Ok(rows)
+    }
+
+    /// The first and the last call of a day.
+    fn day(&self, day: i64) -> Result<Option<(CallId, CallId)>, ViewFault> {
+        self.days.get(day.to_be_bytes())?.map(|b| read(&b)).transpose()
     }
 
     /// All facts about a call, in order.
@@ -254,8 +276,10 @@ impl Views {
     /// Damage, or the disk's.
     pub fn timeline(&self, call: CallId) -> Result<Vec<Record>, ViewFault> {
         let mut facts = BTreeMap::new();
-        for piece in self.timeline.scan_prefix(call.0.to_be_bytes()).values() {
-            facts.extend(read::<Vec<Record>>(&piece?)?.into_iter().map(|record| (record.seq, record)));
+        for piece in self.kept(call)?.map(|kept| kept.pieces).unwrap_or_default() {
+            let Some(bytes) = self.timeline.get(piece.to_be_bytes())? else { return Err(ViewFault::Damaged) };
+            let of_call = read::<Vec<Record>>(&bytes)?.into_iter().filter(|r| r.call == Some(call));
+            facts.extend(of_call.map(|record| (record.seq, record)));
         }
         Ok(facts.into_values().collect())
     }
@@ -323,7 +347,6 @@ impl Views {
     pub fn dump(&self) -> Result<String, ViewFault> {
         let mut out = String::new();
         let trees = [
-            ("calls", &self.calls),
             ("days", &self.days),
             ("recordings", &self.recordings),
             ("appeals", &self.appeals),
@@ -337,11 +360,11 @@ impl Views {
             }
         }
         // Pieces are as long as the groups were that made them; what they hold is the same.
-        for key in self.calls.iter().keys() {
-            let call = key?.as_ref().try_into().map_or(0, u64::from_be_bytes);
-            for record in self.timeline(CallId(call))? {
-                let text = String::from_utf8_lossy(&write(&record)?).into_owned();
-                out.push_str(&format!("timeline {call:016x} {text}\n"));
+        for kv in self.calls.iter() {
+            let row = read::<KeptCall>(&kv?.1)?.row;
+            out.push_str(&format!("calls {}\n", String::from_utf8_lossy(&write(&row)?)));
+            for record in self.timeline(row.call)? {
+                out.push_str(&format!("timeline {}\n", String::from_utf8_lossy(&write(&record)?)));
             }
         }
         Ok(out)
@@ -351,12 +374,12 @@ impl Views {
 /// Rows that a group of facts touches: each is read once and written once.
 #[derive(Default)]
 struct Changes<'a> {
-    calls: BTreeMap<CallId, CallRow>,
+    calls: BTreeMap<CallId, KeptCall>,
     recordings: BTreeMap<RecordingId, RecordingRow>,
     appeals: BTreeMap<String, AppealRow>,
-    /// A call's facts in one piece: a row each would be the dearest part of all.
-    timeline: BTreeMap<CallId, Vec<&'a Record>>,
-    days: Batch,
+    /// All calls' facts in order, in pieces: a row each, or one a call, would be the dearest part of all.
+    timeline: Vec<Vec<&'a Record>>,
+    days: BTreeMap<i64, (CallId, CallId)>,
     openings: Batch,
 }
 
@@ -364,21 +387,23 @@ impl<'a> Changes<'a> {
     fn enter(&mut self, views: &Views, record: &'a Record) -> Result<(), ViewFault> {
         let fact = &record.fact;
         if let Some(call) = record.call {
-            self.timeline.entry(call).or_default().push(record);
-            let row = match self.calls.entry(call) {
-                std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
-                std::collections::btree_map::Entry::Vacant(e) => {
-                    e.insert(views.call(call)?.unwrap_or_else(|| CallRow::new(call)))
+            let piece = self.piece(record);
+            let kept = match self.calls.entry(call) {
+                Entry::Occupied(e) => e.into_mut(),
+                Entry::Vacant(e) => {
+                    let new = || KeptCall { row: CallRow::new(call), pieces: Vec::new() };
+                    e.insert(views.kept(call)?.unwrap_or_else(new))
                 }
             };
-            if row.seq < record.seq {
-                row.seq = record.seq;
-                row.apply(record);
+            if !kept.pieces.contains(&piece) {
+                kept.pieces.push(piece);
+            }
+            if kept.row.seq < record.seq {
+                kept.row.seq = record.seq;
+                kept.row.apply(record);
             }
             if matches!(fact, senim_switch::facts::Fact::Arrived { .. }) {
-                let mut key = day(record.wall, views.utc_offset_minutes).to_be_bytes().to_vec();
-                key.extend_from_slice(&call.0.to_be_bytes());
-                self.days.insert(key, &[]);
+                self.came_on(day(record.wall, views.utc_offset_minutes), call, views)?;
             }
         }
         if let Some(recording) = rows::recording_of(fact) {
@@ -411,18 +436,40 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
+    /// Puts a fact into the timeline; gives the name of its piece, the number of the first fact there.
+    fn piece(&mut self, record: &'a Record) -> u64 {
+        match self.timeline.last_mut().filter(|piece| piece.len() < PIECE) {
+            Some(piece) => piece.push(record),
+            None => self.timeline.push(vec![record]),
+        }
+        self.timeline.last().and_then(|piece| piece.first()).map_or(record.seq, |first| first.seq)
+    }
+
+    fn came_on(&mut self, day: i64, call: CallId, views: &Views) -> Result<(), ViewFault> {
+        let span = match self.days.entry(day) {
+            Entry::Occupied(e) => e.into_mut(),
+            Entry::Vacant(e) => e.insert(views.day(day)?.unwrap_or((call, call))),
+        };
+        *span = (span.0.min(call), span.1.max(call));
+        Ok(())
+    }
+
     fn write(self, views: &Views) -> Result<(), ViewFault> {
         let mut batch = Batch::default();
-        for (call, facts) in &self.timeline {
-            let first = facts.first().map_or(0, |record| record.seq);
-            batch.insert([call.0.to_be_bytes(), first.to_be_bytes()].concat(), write(facts)?);
+        for piece in &self.timeline {
+            let first = piece.first().map_or(0, |record| record.seq);
+            batch.insert(&first.to_be_bytes(), write(piece)?);
         }
         views.timeline.apply_batch(batch)?;
-        views.days.apply_batch(self.days)?;
+        let mut batch = Batch::default();
+        for (day, span) in &self.days {
+            batch.insert(&day.to_be_bytes(), write(span)?);
+        }
+        views.days.apply_batch(batch)?;
         views.openings.apply_batch(self.openings)?;
         let mut batch = Batch::default();
-        for (call, row) in &self.calls {
-            batch.insert(&call.0.to_be_bytes(), write(row)?);
+        for (call, kept) in &self.calls {
+            batch.insert(&call.0.to_be_bytes(), write(kept)?);
         }
         views.calls.apply_batch(batch)?;
         let mut batch = Batch::default();

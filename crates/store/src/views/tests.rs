@@ -179,6 +179,24 @@ fn a_call_row_tells_what_the_facts_told() {
     assert_eq!(views.call(CallId(3)).unwrap(), None);
 }
 
+#[test]
+fn a_call_whose_facts_lie_in_many_pieces_is_told_whole() {
+    let mut w = World::new();
+    let calls = PIECE as u64;
+    for step in 0..3 {
+        (1..=calls).for_each(|call| w.fact(Some(call), Fact::Step { step: step.to_string() }));
+    }
+    let views = Views::in_memory(&w.journal_dir(), UTC_OFFSET).unwrap();
+    assert_eq!(views.timeline.len(), 3);
+    for call in [1, 2, calls] {
+        let told = views.timeline(CallId(call)).unwrap();
+        let steps: Vec<_> = told.iter().map(|r| (r.call, &r.fact)).collect();
+        let wanted: Vec<_> = (0..3).map(|n| Fact::Step { step: n.to_string() }).collect();
+        assert_eq!(steps, wanted.iter().map(|f| (Some(CallId(call)), f)).collect::<Vec<_>>());
+    }
+    assert!(views.timeline(CallId(calls + 1)).unwrap().is_empty());
+}
+
 /// FEATURES R12 (begun).
 #[test]
 fn every_opening_is_listed() {
