@@ -42,7 +42,7 @@ pub(super) fn appeals(handle: &Handle) -> Vec<String> {
 
 fn last_calls(handle: &Handle) -> Vec<CallRow> {
     // What cannot be read now is read at the next look; the verdict at the end does not forgive it.
-    handle.views().calls(None, CALLS_BACK).unwrap_or_default()
+    handle.views().and_then(|views| views.calls(None, CALLS_BACK)).unwrap_or_default()
 }
 
 /// The last closed recordings, and whether one goes on.
@@ -51,7 +51,7 @@ fn recordings(house: &House, handle: &Handle) -> (Vec<RecordingLine>, bool) {
     let mut now = false;
     for call in &last_calls(handle) {
         for recording in call.recordings.iter().rev() {
-            match handle.views().recording(*recording).ok().flatten() {
+            match handle.views().and_then(|views| views.recording(*recording)).ok().flatten() {
                 Some(RecordingRow { length_ms: Some(ms), began, .. }) => {
                     lines.push((began.plus(Duration::from_millis(ms)), line(house, call, *recording, ms)));
                 }

@@ -101,7 +101,8 @@ pub(crate) fn run(args: &Args, common: &Common, world: &mut World<'_>) -> Result
     let centre = stage::centre_seat()?;
     let house = House::open(args, common, &centre, |n| chance.below(n), world.env)?;
     let handle = house.line.handle();
-    let before = handle.views().calls(None, 1).ok().and_then(|c| c.first().map(|c| c.call));
+    let before =
+        handle.views().and_then(|views| views.calls(None, 1)).ok().and_then(|c| c.first().map(|c| c.call));
     writeln!(world.out, "{}", house.line.ready())?;
     world.out.flush()?;
     let dice = args.seed.map_or(chance, Entropy::from_seed);

@@ -50,7 +50,7 @@ pub(super) fn judge(house: &House, handle: &Handle, before: Option<CallId>, tall
         verdict.say(format!("calls were refused with {:?}", tally.refused));
     }
     verdict.service_level = super::look::board(handle).totals.service_level();
-    let rows = match handle.views().calls(None, CALLS_MAX) {
+    let rows = match handle.views().and_then(|views| views.calls(None, CALLS_MAX)) {
         Ok(rows) => rows,
         Err(fault) => {
             verdict.say(format!("the calls cannot be read: {fault}"));
@@ -83,7 +83,7 @@ impl Verdict {
 
     fn call(&mut self, row: &CallRow, house: &House, handle: &Handle, key: &MasterKey) {
         let call = row.call;
-        let facts = handle.views().timeline(call).unwrap_or_default();
+        let facts = handle.views().and_then(|views| views.timeline(call)).unwrap_or_default();
         let ends = facts.iter().filter(|r| matches!(r.fact, Fact::Ended { .. })).count();
         match (ends, row.disposition) {
             (1, Some(state)) => *self.by_state.entry(state).or_default() += 1,
@@ -96,14 +96,14 @@ impl Verdict {
             self.say(format!("{call} was a talk and has no recording"));
         }
         for recording in &row.recordings {
-            match handle.views().recording(*recording) {
+            match handle.views().and_then(|views| views.recording(*recording)) {
                 Ok(Some(found)) => self.recording(row, &found, house, key),
                 _ => self.say(format!("recording {recording} of {call} is not known")),
             }
         }
         self.appeals += row.appeals.len();
         for number in &row.appeals {
-            let found = handle.views().recordings_of(*number).unwrap_or_default();
+            let found = handle.views().and_then(|views| views.recordings_of(*number)).unwrap_or_default();
             let found: Vec<RecordingId> = found.iter().map(|(_, r)| r.recording).collect();
             self.found += row.recordings.iter().filter(|r| found.contains(r)).count();
             if !row.recordings.iter().all(|r| found.contains(r)) {
@@ -207,7 +207,7 @@ fn export_one(
     let recording = *call.recordings.first().ok_or("it has none")?;
     let today = wall_now();
     let demand = Demand::new("demo-1", Some(today), "the demo").map_err(|r| r.to_string())?;
-    let found = handle.views().recordings_of(number).map_err(|f| f.to_string())?;
+    let found = handle.views().and_then(|views| views.recordings_of(number)).map_err(|f| f.to_string())?;
     let of_appeal: Vec<RecordingId> = found.iter().map(|(_, r)| r.recording).collect();
     let permit = may_export(&demand, recording, &of_appeal, today).map_err(|r| r.to_string())?;
     let offset = house.plan.config.line.utc_offset_minutes;

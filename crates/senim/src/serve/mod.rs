@@ -18,7 +18,7 @@ use core::time::Duration;
 use engine::Edges;
 use senim_sip::Transport;
 use senim_store::FolderLock;
-use senim_store::views::{Follower, Views};
+use senim_store::views::{Follower, ViewFault, Views};
 use senim_switch::api::{Command, Refusal, Reply};
 use senim_switch::facts::Fact;
 use senim_web::Question;
@@ -65,7 +65,10 @@ impl Handle {
     }
 
     /// What is kept, as fresh as the journal.
-    pub fn views(&self) -> &Views {
+    ///
+    /// # Errors
+    /// While the disk keeps the views from being made.
+    pub fn views(&self) -> Result<Views, ViewFault> {
         self.views.fresh(VIEWS_LAG_MAX)
     }
 }
@@ -141,7 +144,7 @@ impl Drop for Line {
 
 /// Answers the web's questions about what is kept.
 fn look(handle: &Handle, question: Question) -> Result<serde_json::Value, String> {
-    let views = handle.views();
+    let views = handle.views().map_err(|fault| fault.to_string())?;
     let value = match question {
         Question::Calls { limit } => views.calls(None, limit).map(serde_json::to_value),
         Question::Call(call) => views.call(call).and_then(|row| {
@@ -184,6 +187,9 @@ fn without_secrets(fact: &mut Fact) {
 fn answer(handle: &Handle, request: Request) -> Response {
     match request {
         Request::Command(command) => Response::Reply(handle.ask(command)),
-        Request::Query(query) => Response::Answer(control::answer(handle.views(), &query)),
+        Request::Query(query) => Response::Answer(match handle.views() {
+            Ok(views) => control::answer(&views, &query),
+            Err(fault) => control::Answer::Unreadable { why: fault.to_string() },
+        }),
     }
 }

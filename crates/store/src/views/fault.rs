@@ -15,6 +15,8 @@ pub enum ViewFault {
     Engine(sled::Error),
     /// A row is no row: drop the folder of the views.
     Damaged,
+    /// The disk failed the views; they are being made again.
+    Resting,
     /// Facts were not given in order: ours.
     Missed {
         /// The fact that must come.
@@ -32,6 +34,9 @@ impl fmt::Display for ViewFault {
             ViewFault::Engine(e) => write!(f, "views: {e}"),
             ViewFault::Damaged => {
                 f.write_str("views: a row is damaged; delete the folder, it will be made again")
+            }
+            ViewFault::Resting => {
+                f.write_str("views: the disk failed them; they are made again as soon as it has room")
             }
             ViewFault::Missed { expected, found } => {
                 write!(f, "views: fact {expected} must come next and {found} came")

@@ -25,6 +25,8 @@ const RETRY: Duration = Duration::from_secs(1);
 struct State {
     safe: u64,
     applied: u64,
+    /// `None` while a disk that failed keeps them from being opened anew.
+    views: Option<Views>,
     /// The newest safe facts, in order and without holes.
     at_hand: VecDeque<Record>,
     failing: bool,
@@ -54,7 +56,6 @@ impl Meeting {
 #[derive(Debug)]
 pub struct Follower {
     meeting: Arc<Meeting>,
-    views: Views,
     journal: OnceLock<JournalWatch>,
     thread: Option<JoinHandle<()>>,
 }
@@ -66,11 +67,15 @@ impl Follower {
     /// The operating system's, when it has no thread to give.
     pub fn start(views: Views, journal: &Path) -> std::io::Result<Follower> {
         let meeting = Arc::new(Meeting::default());
-        meeting.enter().applied = views.applied().unwrap_or(0);
-        let (theirs, copy, journal) = (meeting.clone(), views.clone(), journal.to_owned());
+        {
+            let mut state = meeting.enter();
+            state.applied = views.applied().unwrap_or(0);
+            state.views = Some(views);
+        }
+        let (theirs, journal) = (meeting.clone(), journal.to_owned());
         let thread =
-            std::thread::Builder::new().name("views".into()).spawn(move || run(&copy, &journal, &theirs))?;
-        Ok(Follower { meeting, views, journal: OnceLock::new(), thread: Some(thread) })
+            std::thread::Builder::new().name("views".into()).spawn(move || run(&journal, &theirs))?;
+        Ok(Follower { meeting, journal: OnceLock::new(), thread: Some(thread) })
     }
 
     /// Facts up to `seq` are safe: they are read from the journal. Cheap.
@@ -108,7 +113,10 @@ impl Follower {
     }
 
     /// The views, once they know every fact that was written before this was called; or after `at_most`, as they are.
-    pub fn fresh(&self, at_most: Duration) -> &Views {
+    ///
+    /// # Errors
+    /// [`ViewFault::Resting`]: the disk failed them and they are being made again.
+    pub fn fresh(&self, at_most: Duration) -> Result<Views, ViewFault> {
         let submitted = self.journal.get().map_or(0, JournalWatch::submitted);
         let state = self.meeting.enter();
         let wanted = state.safe.max(submitted);
@@ -119,13 +127,9 @@ impl Follower {
             }
             behind
         };
-        drop(
-            self.meeting
-                .turned
-                .wait_timeout_while(state, at_most, behind)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        &self.views
+        let waited = self.meeting.turned.wait_timeout_while(state, at_most, behind);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.views.clone().ok_or(ViewFault::Resting)
     }
 
     /// Facts that are safe and not in the views yet, and whether the disk refuses the views.
@@ -144,11 +148,11 @@ impl Drop for Follower {
             // A panic there was told by the hook already; there is nobody left to tell.
             let _ = thread.join();
         }
-        let _ = self.views.flush();
+        let _ = self.meeting.enter().views.take().map(|views| views.flush());
     }
 }
 
-fn run(views: &Views, journal: &Path, meeting: &Meeting) {
+fn run(journal: &Path, meeting: &Meeting) {
     let mut reader = None;
     loop {
         let state = meeting.enter();
@@ -161,25 +165,51 @@ fn run(views: &Views, journal: &Path, meeting: &Meeting) {
         let waited = meeting.work.wait_timeout_while(state, GATHER, gather);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let (stop, safe) = (state.stop, state.safe);
-        if stop && state.applied >= safe {
-            return;
-        }
+        let Some(views) = state.views.clone().filter(|_| !stop || state.applied < safe) else { return };
         state.asked = false;
         let at_hand = core::mem::take(&mut state.at_hand);
         drop(state);
-        let done = step(views, journal, &mut reader, &Vec::from(at_hand), safe, |took| rest(meeting, took));
-        let mut state = meeting.enter();
-        state.failing = done.is_err();
+        let done = step(&views, journal, &mut reader, &Vec::from(at_hand), safe, |took| rest(meeting, took));
         match done {
-            Ok(applied) => state.applied = applied,
+            Ok(applied) => {
+                let mut state = meeting.enter();
+                (state.applied, state.failing) = (applied, false);
+            }
             Err(_) if stop => return,
-            Err(_) => {
+            Err(fault) => {
                 reader = None;
-                let waited = meeting.work.wait_timeout_while(state, RETRY, |s| !s.stop);
-                drop(waited.unwrap_or_else(PoisonError::into_inner));
+                mend(views, &fault, journal, meeting);
             }
         }
         meeting.turned.notify_all();
+    }
+}
+
+/// After a failure: a while later it is tried again, with views that are opened anew, since an engine that the disk has
+/// failed takes nothing more even when there is room again.
+fn mend(views: Views, fault: &ViewFault, journal: &Path, meeting: &Meeting) {
+    let lost = match (fault, views.home()) {
+        (ViewFault::Journal(_) | ViewFault::Missed { .. }, _) | (_, None) => None,
+        (_, Some(home)) => Some(home),
+    };
+    let mut state = meeting.enter();
+    state.failing = true;
+    if lost.is_some() {
+        state.views = None;
+        drop(views);
+    }
+    loop {
+        let waited = meeting.work.wait_timeout_while(state, RETRY, |s| !s.stop);
+        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let Some((dir, offset)) = lost.as_ref().filter(|_| !state.stop) else { return };
+        drop(state);
+        let opened = Views::open(dir, journal, *offset);
+        state = meeting.enter();
+        if let Ok((views, _)) = opened {
+            state.applied = views.applied().unwrap_or(0);
+            state.views = Some(views);
+            return;
+        }
     }
 }
 

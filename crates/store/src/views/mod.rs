@@ -21,6 +21,7 @@ use std::collections::btree_map::Entry;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Raised when the rows change their shape: older views are dropped.
 const SHAPE: u32 = 4;
@@ -73,6 +74,8 @@ pub struct Views {
     appeals: Tree,
     openings: Tree,
     utc_offset_minutes: i32,
+    /// Where they are, to be opened anew; `None` in memory.
+    dir: Option<Arc<Path>>,
 }
 
 impl Views {
@@ -129,7 +132,9 @@ impl Views {
     fn try_open(dir: &Path, utc_offset_minutes: i32) -> Result<Views, ViewFault> {
         let config = sled::Config::new().path(dir).flush_every_ms(Some(FLUSH_MS));
         let opened = catch_unwind(AssertUnwindSafe(|| Views::with(config, utc_offset_minutes)));
-        opened.unwrap_or_else(|_| Err(ViewFault::Disk(dir.to_owned(), "damaged".into())))
+        let damaged = || ViewFault::Disk(dir.to_owned(), "damaged".into());
+        let opened = opened.map_err(|_| damaged())?;
+        opened.map(|views| Views { dir: Some(dir.into()), ..views })
     }
 
     fn with(config: sled::Config, utc_offset_minutes: i32) -> Result<Views, ViewFault> {
@@ -143,7 +148,13 @@ impl Views {
             openings: db.open_tree("openings")?,
             db,
             utc_offset_minutes,
+            dir: None,
         })
+    }
+
+    /// Where they are and how their days are cut; `None` in memory.
+    fn home(&self) -> Option<(Arc<Path>, i32)> {
+        Some((self.dir.clone()?, self.utc_offset_minutes))
     }
 
     /// Whether these are views of that journal; if not, why.

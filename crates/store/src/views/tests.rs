@@ -295,10 +295,12 @@ fn the_follower_brings_views_to_what_is_safe_and_no_further() {
     let follower = Follower::start(views, &w.journal_dir()).unwrap();
     w.call(1, number(1));
     follower.safe(5);
-    let views = follower.fresh(Duration::from_secs(20));
+    let views = follower.fresh(Duration::from_secs(20)).unwrap();
     assert_eq!(views.applied().unwrap(), 5);
     follower.safe(w.journal.last_seq());
-    assert!(follower.fresh(Duration::from_secs(20)).call(CallId(1)).unwrap().unwrap().cause.is_some());
+    assert!(
+        follower.fresh(Duration::from_secs(20)).unwrap().call(CallId(1)).unwrap().unwrap().cause.is_some()
+    );
     assert_eq!(follower.lag(), (0, false));
 }
 
@@ -321,7 +323,7 @@ fn who_asks_after_a_fact_was_handed_over_sees_it() {
     follower.watch(writer.watch());
     for record in &records {
         writer.submit(vec![record.clone()]).unwrap();
-        assert_eq!(follower.fresh(Duration::from_secs(20)).applied().unwrap(), record.seq);
+        assert_eq!(follower.fresh(Duration::from_secs(20)).unwrap().applied().unwrap(), record.seq);
     }
     assert_eq!(writer.watch().submitted(), records.len() as u64);
 }
@@ -340,9 +342,9 @@ fn facts_at_hand_need_no_reading_and_a_gap_is_read_from_the_journal() {
     journal.append_all(first).unwrap();
     let follower = Follower::start(views, other.path()).unwrap();
     follower.safe_facts(first[2..].to_vec());
-    assert_eq!(follower.fresh(Duration::from_secs(20)).applied().unwrap(), 4);
+    assert_eq!(follower.fresh(Duration::from_secs(20)).unwrap().applied().unwrap(), 4);
     follower.safe_facts(rest.to_vec());
-    let views = follower.fresh(Duration::from_secs(20));
+    let views = follower.fresh(Duration::from_secs(20)).unwrap();
     assert_eq!(views.applied().unwrap(), records.len() as u64);
     assert!(views.call(CallId(2)).unwrap().unwrap().cause.is_some());
     assert_eq!(follower.lag(), (0, false));
