@@ -73,7 +73,7 @@ impl Own {
         if let Some(recording) = recording {
             self.leg.record(call, recording, rooms);
         }
-        rooms.sip.accept(self.session, self.leg.sdp.said().to_owned(), rooms.now);
+        rooms.sip.accept(self.session, self.leg.sdp.said(), rooms.now);
     }
 
     /// Ends it: refused with the status if it was not answered yet.
