@@ -29,8 +29,11 @@ const SHAPE: u32 = 4;
 const CACHE_BYTES: u64 = 16 << 20;
 /// Milliseconds after which pages are written out.
 const FLUSH_MS: u64 = 500;
-/// Facts of a piece of the timeline: who looks at one call reads no more than that around it.
-const PIECE: usize = 256;
+/// Facts of a piece of the timeline. sled splits a page for each eight values, which is dear, and makes a file of a page
+/// above 128 KiB, which is dearer: so values are neither small nor large.
+const PIECE: usize = 24;
+/// Calls whose rows are one value, for the same reasons.
+const BLOCK: u64 = 8;
 /// Facts applied at once while catching up.
 const GROUP: usize = 4_096;
 /// Milliseconds of a day.
@@ -248,7 +251,12 @@ impl Views {
     }
 
     fn kept(&self, call: CallId) -> Result<Option<KeptCall>, ViewFault> {
-        self.calls.get(call.0.to_be_bytes())?.map(|b| read(&b)).transpose()
+        Ok(self.block(block(call))?.into_iter().find(|kept| kept.row.call == call))
+    }
+
+    /// Calls of a block, in order.
+    fn block(&self, block: u64) -> Result<Vec<KeptCall>, ViewFault> {
+        self.calls.get(block.to_be_bytes())?.map_or(Ok(Vec::new()), |b| read(&b))
     }
 
     /// Calls before `before` (or the newest), newest first, at most `limit`.
@@ -256,8 +264,16 @@ impl Views {
     /// # Errors
     /// Damage, or the disk's.
     pub fn calls(&self, before: Option<CallId>, limit: usize) -> Result<Vec<CallRow>, ViewFault> {
-        let end = before.map_or(u64::MAX, |c| c.0).to_be_bytes();
-        self.calls.range(..end).rev().take(limit).map(|kv| Ok(read::<KeptCall>(&kv?.1)?.row)).collect()
+        let end = before.unwrap_or(CallId(u64::MAX));
+        let mut rows = Vec::new();
+        for kv in self.calls.range(..=block(end).to_be_bytes()).rev() {
+            if rows.len() >= limit {
+                break;
+            }
+            let kept = read::<Vec<KeptCall>>(&kv?.1)?.into_iter().map(|kept| kept.row).rev();
+            rows.extend(kept.filter(|row| row.call < end).take(limit - rows.len()));
+        }
+        Ok(rows)
     }
 
     /// Calls that came in on the day of `moment`, oldest first.
@@ -268,10 +284,10 @@ impl Views {
         let wanted = day(moment, self.utc_offset_minutes);
         let Some((first, last)) = self.day(wanted)? else { return Ok(Vec::new()) };
         let mut rows = Vec::new();
-        for kv in self.calls.range(first.0.to_be_bytes()..=last.0.to_be_bytes()) {
-            // A clock that was put back makes days overlap.
-            let row = read::<KeptCall>(&kv?.1)?.row;
-            rows.extend(Some(row).filter(|row| day(row.arrived, self.utc_offset_minutes) == wanted));
+        for kv in self.calls.range(block(first).to_be_bytes()..=block(last).to_be_bytes()) {
+            // Blocks begin the day before, and a clock that was put back makes days overlap.
+            let kept = read::<Vec<KeptCall>>(&kv?.1)?.into_iter().map(|kept| kept.row);
+            rows.extend(kept.filter(|row| day(row.arrived, self.utc_offset_minutes) == wanted));
         }
         Ok(rows)
     }
@@ -372,10 +388,11 @@ impl Views {
         }
         // Pieces are as long as the groups were that made them; what they hold is the same.
         for kv in self.calls.iter() {
-            let row = read::<KeptCall>(&kv?.1)?.row;
-            out.push_str(&format!("calls {}\n", String::from_utf8_lossy(&write(&row)?)));
-            for record in self.timeline(row.call)? {
-                out.push_str(&format!("timeline {}\n", String::from_utf8_lossy(&write(&record)?)));
+            for KeptCall { row, .. } in read::<Vec<KeptCall>>(&kv?.1)? {
+                out.push_str(&format!("calls {}\n", String::from_utf8_lossy(&write(&row)?)));
+                for record in self.timeline(row.call)? {
+                    out.push_str(&format!("timeline {}\n", String::from_utf8_lossy(&write(&record)?)));
+                }
             }
         }
         Ok(out)
@@ -385,7 +402,7 @@ impl Views {
 /// Rows that a group of facts touches: each is read once and written once.
 #[derive(Default)]
 struct Changes<'a> {
-    calls: BTreeMap<CallId, KeptCall>,
+    blocks: BTreeMap<u64, Vec<KeptCall>>,
     recordings: BTreeMap<RecordingId, RecordingRow>,
     appeals: BTreeMap<String, AppealRow>,
     /// All calls' facts in order, in pieces: a row each, or one a call, would be the dearest part of all.
@@ -399,20 +416,7 @@ impl<'a> Changes<'a> {
         let fact = &record.fact;
         if let Some(call) = record.call {
             let piece = self.piece(record);
-            let kept = match self.calls.entry(call) {
-                Entry::Occupied(e) => e.into_mut(),
-                Entry::Vacant(e) => {
-                    let new = || KeptCall { row: CallRow::new(call), pieces: Vec::new() };
-                    e.insert(views.kept(call)?.unwrap_or_else(new))
-                }
-            };
-            if !kept.pieces.contains(&piece) {
-                kept.pieces.push(piece);
-            }
-            if kept.row.seq < record.seq {
-                kept.row.seq = record.seq;
-                kept.row.apply(record);
-            }
+            self.enter_call(call, piece, record, views)?;
             if matches!(fact, senim_switch::facts::Fact::Arrived { .. }) {
                 self.came_on(day(record.wall, views.utc_offset_minutes), call, views)?;
             }
@@ -456,6 +460,32 @@ impl<'a> Changes<'a> {
         self.timeline.last().and_then(|piece| piece.first()).map_or(record.seq, |first| first.seq)
     }
 
+    fn enter_call(
+        &mut self,
+        call: CallId,
+        piece: u64,
+        record: &Record,
+        views: &Views,
+    ) -> Result<(), ViewFault> {
+        let calls = match self.blocks.entry(block(call)) {
+            Entry::Occupied(e) => e.into_mut(),
+            Entry::Vacant(e) => e.insert(views.block(block(call))?),
+        };
+        let at = calls.binary_search_by_key(&call, |kept| kept.row.call).unwrap_or_else(|at| {
+            calls.insert(at, KeptCall { row: CallRow::new(call), pieces: Vec::new() });
+            at
+        });
+        let Some(KeptCall { row, pieces }) = calls.get_mut(at) else { return Ok(()) };
+        if !pieces.contains(&piece) {
+            pieces.push(piece);
+        }
+        if row.seq < record.seq {
+            row.seq = record.seq;
+            row.apply(record);
+        }
+        Ok(())
+    }
+
     fn came_on(&mut self, day: i64, call: CallId, views: &Views) -> Result<(), ViewFault> {
         let span = match self.days.entry(day) {
             Entry::Occupied(e) => e.into_mut(),
@@ -479,8 +509,8 @@ impl<'a> Changes<'a> {
         views.days.apply_batch(batch)?;
         views.openings.apply_batch(self.openings)?;
         let mut batch = Batch::default();
-        for (call, kept) in &self.calls {
-            batch.insert(&call.0.to_be_bytes(), write(kept)?);
+        for (block, calls) in &self.blocks {
+            batch.insert(&block.to_be_bytes(), write(calls)?);
         }
         views.calls.apply_batch(batch)?;
         let mut batch = Batch::default();
@@ -495,6 +525,10 @@ impl<'a> Changes<'a> {
         views.appeals.apply_batch(batch)?;
         Ok(())
     }
+}
+
+fn block(call: CallId) -> u64 {
+    call.0 / BLOCK
 }
 
 fn day(moment: WallTime, utc_offset_minutes: i32) -> i64 {

@@ -195,6 +195,11 @@ fn a_call_whose_facts_lie_in_many_pieces_is_told_whole() {
         assert_eq!(steps, wanted.iter().map(|f| (Some(CallId(call)), f)).collect::<Vec<_>>());
     }
     assert!(views.timeline(CallId(calls + 1)).unwrap().is_empty());
+    let ids =
+        |before, limit| views.calls(before, limit).unwrap().iter().map(|r| r.call.0).collect::<Vec<_>>();
+    assert_eq!(ids(None, 100), (1..=calls).rev().collect::<Vec<_>>());
+    assert_eq!((ids(None, 3), ids(Some(CallId(BLOCK)), 2)), (vec![calls, calls - 1, calls - 2], vec![7, 6]));
+    assert_eq!((ids(Some(CallId(1)), 2), ids(None, 0)), (vec![], vec![]));
 }
 
 /// FEATURES R12 (begun).
@@ -280,7 +285,7 @@ fn damaged_views_are_made_again_whatever_the_damage() {
 fn a_row_that_is_no_row_is_damage() {
     let mut w = busy();
     let (views, _) = w.open();
-    views.calls.insert(30u64.to_be_bytes(), "no row").unwrap();
+    views.calls.insert(block(CallId(30)).to_be_bytes(), "no row").unwrap();
     drop(views);
     w.fact(Some(30), Fact::Answered { after_ms: 1 });
     let (views, found) = w.open();
