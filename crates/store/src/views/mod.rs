@@ -15,7 +15,7 @@ use senim_appeals::AppealNumber;
 use senim_base::{CallId, RecordingId, WallTime};
 use senim_switch::facts::Record;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sled::{Batch, Db, Tree};
+use sled::{Db, Tree};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
@@ -408,7 +408,7 @@ struct Changes<'a> {
     /// All calls' facts in order, in pieces: a row each, or one a call, would be the dearest part of all.
     timeline: Vec<Vec<&'a Record>>,
     days: BTreeMap<i64, (CallId, CallId)>,
-    openings: Batch,
+    openings: Vec<&'a Record>,
 }
 
 impl<'a> Changes<'a> {
@@ -446,7 +446,7 @@ impl<'a> Changes<'a> {
             self.appeals.insert(number.keyed(), row);
         }
         if rows::is_opening(fact) {
-            self.openings.insert(record.seq.to_be_bytes().to_vec(), write(record)?);
+            self.openings.push(record);
         }
         Ok(())
     }
@@ -495,34 +495,28 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
+    /// Value by value: what is half written is written again, for the note of where the views stand comes last. A batch
+    /// of sled's would make it write out its buffer twice.
     fn write(self, views: &Views) -> Result<(), ViewFault> {
-        let mut batch = Batch::default();
         for piece in &self.timeline {
             let first = piece.first().map_or(0, |record| record.seq);
-            batch.insert(&first.to_be_bytes(), write(piece)?);
+            views.timeline.insert(first.to_be_bytes(), write(piece)?)?;
         }
-        views.timeline.apply_batch(batch)?;
-        let mut batch = Batch::default();
         for (day, span) in &self.days {
-            batch.insert(&day.to_be_bytes(), write(span)?);
+            views.days.insert(day.to_be_bytes(), write(span)?)?;
         }
-        views.days.apply_batch(batch)?;
-        views.openings.apply_batch(self.openings)?;
-        let mut batch = Batch::default();
+        for opening in &self.openings {
+            views.openings.insert(opening.seq.to_be_bytes(), write(opening)?)?;
+        }
         for (block, calls) in &self.blocks {
-            batch.insert(&block.to_be_bytes(), write(calls)?);
+            views.calls.insert(block.to_be_bytes(), write(calls)?)?;
         }
-        views.calls.apply_batch(batch)?;
-        let mut batch = Batch::default();
         for (recording, row) in &self.recordings {
-            batch.insert(&recording.0.to_be_bytes(), write(row)?);
+            views.recordings.insert(recording.0.to_be_bytes(), write(row)?)?;
         }
-        views.recordings.apply_batch(batch)?;
-        let mut batch = Batch::default();
         for (number, row) in &self.appeals {
-            batch.insert(number.as_bytes(), write(row)?);
+            views.appeals.insert(number.as_bytes(), write(row)?)?;
         }
-        views.appeals.apply_batch(batch)?;
         Ok(())
     }
 }
