@@ -34,7 +34,7 @@ const THICK: usize = 250;
 const WORTH_IT: usize = 32;
 const WINDOW: Duration = Duration::from_millis(250);
 /// A slot after nothing came; the more came, the sooner the next look.
-const SLOT: Duration = Duration::from_millis(2);
+const SLOT: Duration = Duration::from_millis(4);
 /// How often the kernel is offered what it had no room for.
 const AGAIN: Duration = Duration::from_millis(1);
 

@@ -22,8 +22,8 @@ use std::sync::mpsc::SyncSender;
 const SETTLE_MAX: Duration = Duration::from_millis(500);
 /// The switch's thread looks at what has come in slots when it is at work for more than a twentieth of the time.
 const BUSY: u32 = 20;
-/// Nobody hears two milliseconds in signalling.
-const SLOT: Duration = Duration::from_millis(2);
+/// Nobody hears four milliseconds in signalling.
+const SLOT: Duration = Duration::from_millis(4);
 /// A turn that brought so many was worth its waking: the next ones are not waited for.
 const WORTH_IT: usize = 16;
 /// How often the calendar is read.
