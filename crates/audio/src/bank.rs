@@ -33,10 +33,7 @@ impl core::fmt::Debug for Clip {
 impl Clip {
     fn new(pcm: &[i16]) -> Clip {
         let pcm = pcm.get(..CLIP_SAMPLES_MAX).unwrap_or(pcm);
-        Clip {
-            alaw: pcm.iter().map(|s| g711::alaw_encode(*s)).collect(),
-            ulaw: pcm.iter().map(|s| g711::ulaw_encode(*s)).collect(),
-        }
+        Clip { alaw: g711::alaw_encode_all(pcm), ulaw: g711::ulaw_encode_all(pcm) }
     }
 }
 

@@ -48,6 +48,38 @@ pub const fn ulaw_decode(code: u8) -> i16 {
     (if code & 0x80 != 0 { -magnitude } else { magnitude }) as i16
 }
 
+/// [`alaw_encode`] by the upper 12 bits of a sample; the others say nothing.
+static ALAW: [u8; 4096] = {
+    let mut table = [0; 4096];
+    let mut upper = 0;
+    while upper < 4096 {
+        table[upper] = alaw_encode((upper << 4) as u16 as i16);
+        upper += 1;
+    }
+    table
+};
+
+/// [`ulaw_encode`] by the upper 14 bits of a sample; the others say nothing.
+static ULAW: [u8; 16_384] = {
+    let mut table = [0; 16_384];
+    let mut upper = 0;
+    while upper < 16_384 {
+        table[upper] = ulaw_encode((upper << 2) as u16 as i16);
+        upper += 1;
+    }
+    table
+};
+
+/// Samples to A-law, many at once: minutes of prompts at start.
+pub fn alaw_encode_all(samples: &[i16]) -> Box<[u8]> {
+    samples.iter().map(|s| ALAW[usize::from(s.cast_unsigned() >> 4)]).collect()
+}
+
+/// Samples to µ-law, many at once.
+pub fn ulaw_encode_all(samples: &[i16]) -> Box<[u8]> {
+    samples.iter().map(|s| ULAW[usize::from(s.cast_unsigned() >> 2)]).collect()
+}
+
 /// A-law to µ-law, by code.
 pub static ALAW_TO_ULAW: [u8; 256] = {
     let mut table = [0; 256];
@@ -115,6 +147,13 @@ mod tests {
             assert!((a - s).abs() <= step(s), "A-law {s} {a}");
             assert!((u - s).abs() <= step(s).max(650 * i32::from(s.abs() > 32_124)), "µ-law {s} {u}");
         }
+    }
+
+    #[test]
+    fn many_at_once_are_encoded_as_each_alone() {
+        let every: Vec<i16> = (i16::MIN..=i16::MAX).collect();
+        assert!(every.iter().map(|s| alaw_encode(*s)).eq(alaw_encode_all(&every)));
+        assert!(every.iter().map(|s| ulaw_encode(*s)).eq(ulaw_encode_all(&every)));
     }
 
     #[test]

@@ -24,6 +24,9 @@ use std::path::{Path, PathBuf};
 /// A segment of this many bytes is followed by a new one.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 
+/// Memory for bytes that are not synced yet that is kept from one sync to the next.
+const UNSYNCED_KEPT: usize = 64 << 10;
+
 /// What was found when the journal was opened.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Recovered {
@@ -186,6 +189,7 @@ impl Journal {
             return Err(Fault::io("sync the segment", &segment::path(&self.dir, self.number), e));
         }
         self.unsynced.clear();
+        self.unsynced.shrink_to(UNSYNCED_KEPT);
         self.acknowledged = true;
         self.mark();
         Ok(())
