@@ -80,7 +80,6 @@ fn lines(complaints: &[Complaint]) -> Vec<String> {
 
 pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     let mut entropy = entropy()?;
-    let bank = Arc::new(prompts::load(&plan.prompts).map_err(|c| StartFault::Proof(lines(&c)))?);
     let scripts = scripts::load(plan, false).map_err(|c| StartFault::Proof(lines(&c)))?;
     let unanswered = config::lint(plan, &scripts);
     if !unanswered.is_empty() {
@@ -100,6 +99,9 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     if let Found::Dropped(why) = found {
         tracing::warn!("the views were made again from the journal: {why}");
     }
+    // After the views: what was taken to decode and given back would become their memory, touched although they take
+    // theirs in reserve.
+    let bank = Arc::new(prompts::load(&plan.prompts).map_err(|c| StartFault::Proof(lines(&c)))?);
     let follower = Follower::start(views, &dir).map_err(|e| StartFault::System("the views' thread", e))?;
     let follower = Arc::new(follower);
     let follow = follower.clone();
