@@ -5,7 +5,7 @@
 use core::time::Duration;
 use senim_base::Instant;
 use senim_net::sip::Arrival as SipArrival;
-use senim_sip::{Class, Flow, IpNet, Known, overload};
+use senim_sip::{Class, Flow, IpNet, Known, Transport, overload};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +31,9 @@ const ROOMS: [Room; RANKS] = [
 /// Datagrams, or pieces of a connection, that one stranger's address and port may have waiting. Of a connection one
 /// more cuts it, since a hole in a stream cannot be mended.
 const PEER_MAX: u32 = 256;
+
+/// Longest piece that pieces of a connection are joined to, bytes.
+const PIECE_MAX: usize = 64 << 10;
 
 /// Bytes of strangers' datagrams that may wait.
 const STRANGE_BYTES_MAX: usize = 8 << 20;
@@ -215,14 +218,19 @@ impl State {
             piece(&arrival).filter(|(flow, _)| rank > Rank::Known && !self.known.flows.contains(flow));
         let room = ROOMS.get(rank as usize).map_or(0, |room| room.most);
         let full = self.queues.get(rank as usize).is_none_or(|queue| queue.len() >= room);
+        let joins = self.would_join(rank, &arrival);
         let too_much = strange.is_some_and(|(flow, len)| {
-            self.waiting.get(&flow).is_some_and(|n| *n >= PEER_MAX)
+            (!joins && self.waiting.get(&flow).is_some_and(|n| *n >= PEER_MAX))
                 || self.strange_bytes.saturating_add(len) > STRANGE_BYTES_MAX
         });
         // The end of a connection, and of the house, takes no room that counts.
         let must = matches!(&arrival, Arrival::Sip(SipArrival::Closed(_)) | Arrival::Quit | Arrival::EndAll);
-        if !must && (full || too_much) {
+        if !must && ((full && !joins) || too_much) {
             self.turn_away(&arrival, strange.is_some());
+            return;
+        }
+        if self.joins(rank, &arrival) {
+            self.strange_bytes += strange.map_or(0, |(_, len)| len);
             return;
         }
         if let Some((flow, len)) = strange {
@@ -232,6 +240,34 @@ impl State {
         if let Some(queue) = self.queues.get_mut(rank as usize) {
             queue.push_back(Stamped { at, arrival });
         }
+    }
+
+    /// Whether this is the next piece of the connection whose piece came last: somebody who sends byte by byte has one piece
+    /// waiting, however long the switch looks elsewhere. Messages of WebSockets stay apart.
+    fn would_join(&self, rank: Rank, arrival: &Arrival) -> bool {
+        let Arrival::Sip(SipArrival::Stream { flow, bytes }) = arrival else { return false };
+        let last = self.queues.get(rank as usize).and_then(|queue| queue.back());
+        let Some(Arrival::Sip(SipArrival::Stream { flow: before, bytes: there })) = last.map(|l| &l.arrival)
+        else {
+            return false;
+        };
+        before == flow
+            && matches!(flow.transport, Transport::Tcp | Transport::Tls)
+            && there.len() + bytes.len() <= PIECE_MAX
+    }
+
+    /// Appends it there.
+    fn joins(&mut self, rank: Rank, arrival: &Arrival) -> bool {
+        if !self.would_join(rank, arrival) {
+            return false;
+        }
+        let Arrival::Sip(SipArrival::Stream { bytes, .. }) = arrival else { return false };
+        let last = self.queues.get_mut(rank as usize).and_then(|queue| queue.back_mut());
+        let Some(Arrival::Sip(SipArrival::Stream { bytes: there, .. })) = last.map(|l| &mut l.arrival) else {
+            return false;
+        };
+        there.extend_from_slice(bytes);
+        true
     }
 
     fn turn_away(&mut self, arrival: &Arrival, strange: bool) {
@@ -280,7 +316,6 @@ fn piece(arrival: &Arrival) -> Option<(Flow, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use senim_sip::Transport;
 
     fn flow(transport: Transport, remote: &str) -> Flow {
         let connection = u64::from(transport != Transport::Udp);
@@ -393,8 +428,10 @@ mod tests {
     #[test]
     fn a_connection_that_lost_a_piece_is_cut_once_and_brings_nothing_more() {
         let (entrance, inbox) = a_line();
-        for _ in 0..PEER_MAX + 10 {
+        for n in 0..PEER_MAX + 10 {
             entrance.send(stream("203.0.113.3:1")).unwrap();
+            // Between two pieces comes one of somebody else, so that they are not joined.
+            entrance.send(stream(&format!("203.0.113.4:{n}"))).unwrap();
         }
         let batch = inbox.wait(Duration::ZERO);
         assert_eq!(batch.cut, [flow(Transport::Tcp, "203.0.113.3:1")]);
@@ -404,6 +441,25 @@ mod tests {
         entrance.send(Arrival::Sip(SipArrival::Closed(flow(Transport::Tcp, "203.0.113.3:1")))).unwrap();
         assert_eq!(inbox.wait(Duration::ZERO).arrivals.len(), 1);
         assert!(inbox.0.lock().holed.is_empty());
+    }
+
+    #[test]
+    fn a_connection_that_comes_byte_by_byte_has_one_piece_waiting() {
+        let (entrance, inbox) = a_line();
+        for _ in 0..=PIECE_MAX {
+            entrance.send(stream("203.0.113.3:1")).unwrap();
+        }
+        let batch = inbox.wait(Duration::ZERO);
+        let lengths: Vec<_> = batch.arrivals.iter().filter_map(|a| piece(&a.2)).map(|p| p.1).collect();
+        assert_eq!((lengths, batch.cut), (vec![PIECE_MAX, 1], vec![]));
+        assert!(inbox.0.lock().waiting.is_empty() && inbox.0.lock().strange_bytes == 0);
+        let message = || {
+            let bytes = vec![b'x'];
+            Arrival::Sip(SipArrival::Stream { flow: flow(Transport::Ws, "203.0.113.3:1"), bytes })
+        };
+        entrance.send(message()).unwrap();
+        entrance.send(message()).unwrap();
+        assert_eq!(inbox.wait(Duration::ZERO).arrivals.len(), 2, "a message of a WebSocket is whole");
     }
 
     #[test]
