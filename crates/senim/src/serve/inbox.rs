@@ -142,7 +142,8 @@ impl Entrance {
             return Err(Gone);
         }
         state.put(arrival, at);
-        if core::mem::take(&mut state.asleep) {
+        // Where it found no room, the sleeper sleeps on, and the next one has to wake him.
+        if !state.is_empty() && core::mem::take(&mut state.asleep) {
             self.0.bell.notify_one();
         }
         Ok(())
@@ -471,6 +472,18 @@ mod tests {
         let taken: Vec<_> =
             inbox.wait(Duration::ZERO).arrivals.iter().map(|(rank, at, _)| (*rank, *at)).collect();
         assert_eq!(taken, [(Rank::House, came[1]), (Rank::Known, came[0])]);
+    }
+
+    #[test]
+    fn a_sleeper_stays_to_be_woken_by_what_brings_him_something() {
+        let (entrance, inbox) = a_line();
+        let holed = flow(Transport::Tcp, "203.0.113.3:1");
+        entrance.0.lock().holed.insert(holed);
+        entrance.0.lock().asleep = true;
+        entrance.send(stream("203.0.113.3:1")).unwrap();
+        assert!(inbox.0.lock().asleep, "nothing came: he sleeps on, and the next one has to ring");
+        entrance.send(Arrival::EndAll).unwrap();
+        assert!(!inbox.0.lock().asleep);
     }
 
     #[test]
