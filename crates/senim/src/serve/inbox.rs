@@ -80,6 +80,8 @@ pub(super) struct Inbox(Arc<Shared>);
 struct Stamped {
     at: Instant,
     arrival: Arrival,
+    /// What was counted of it as a stranger's, bytes: he may be known by the time it is taken, or known no longer.
+    strange: Option<usize>,
 }
 
 /// What is to be done next.
@@ -230,16 +232,17 @@ impl State {
             self.turn_away(&arrival, strange.is_some());
             return;
         }
-        if self.joins(rank, &arrival) {
-            self.strange_bytes += strange.map_or(0, |(_, len)| len);
-            return;
-        }
-        if let Some((flow, len)) = strange {
+        self.strange_bytes += strange.map_or(0, |(_, len)| len);
+        let newly = if joins {
+            self.join(rank, &arrival, strange.map(|(_, len)| len))
+        } else if let Some(queue) = self.queues.get_mut(rank as usize) {
+            queue.push_back(Stamped { at, arrival, strange: strange.map(|(_, len)| len) });
+            strange.is_some()
+        } else {
+            false
+        };
+        if let Some((flow, _)) = strange.filter(|_| newly) {
             *self.waiting.entry(flow).or_default() += 1;
-            self.strange_bytes += len;
-        }
-        if let Some(queue) = self.queues.get_mut(rank as usize) {
-            queue.push_back(Stamped { at, arrival });
         }
     }
 
@@ -257,18 +260,17 @@ impl State {
             && there.len() + bytes.len() <= PIECE_MAX
     }
 
-    /// Appends it there.
-    fn joins(&mut self, rank: Rank, arrival: &Arrival) -> bool {
-        if !self.would_join(rank, arrival) {
-            return false;
-        }
+    /// Appends it there, and so much of a stranger's. `true`: what it joins was none of a stranger's so far.
+    fn join(&mut self, rank: Rank, arrival: &Arrival, strange: Option<usize>) -> bool {
         let Arrival::Sip(SipArrival::Stream { bytes, .. }) = arrival else { return false };
-        let last = self.queues.get_mut(rank as usize).and_then(|queue| queue.back_mut());
-        let Some(Arrival::Sip(SipArrival::Stream { bytes: there, .. })) = last.map(|l| &mut l.arrival) else {
+        let Some(last) = self.queues.get_mut(rank as usize).and_then(VecDeque::back_mut) else {
             return false;
         };
+        let Arrival::Sip(SipArrival::Stream { bytes: there, .. }) = &mut last.arrival else { return false };
         there.extend_from_slice(bytes);
-        true
+        let newly = last.strange.is_none() && strange.is_some();
+        last.strange = strange.map(|len| len + last.strange.unwrap_or(0)).or(last.strange);
+        newly
     }
 
     fn turn_away(&mut self, arrival: &Arrival, strange: bool) {
@@ -287,17 +289,16 @@ impl State {
     fn take(&mut self) -> Batch {
         let mut arrivals = Vec::new();
         for ((queue, room), rank) in self.queues.iter_mut().zip(&ROOMS).zip(Rank::ALL) {
-            let some = queue.drain(..queue.len().min(room.at_once));
-            arrivals.extend(some.map(|Stamped { at, arrival }| (rank, at, arrival)));
-        }
-        for (flow, len) in arrivals.iter().filter_map(|(_, _, arrival)| piece(arrival)) {
-            // Whoever registered meanwhile was counted as a stranger: his count goes, too.
-            if let Some(n) = self.waiting.get_mut(&flow) {
-                *n -= 1;
-                self.strange_bytes = self.strange_bytes.saturating_sub(len);
-                if *n == 0 {
-                    self.waiting.remove(&flow);
+            for Stamped { at, arrival, strange } in queue.drain(..queue.len().min(room.at_once)) {
+                if let (Some(len), Some((flow, _))) = (strange, piece(&arrival)) {
+                    self.strange_bytes = self.strange_bytes.saturating_sub(len);
+                    let left = self.waiting.get(&flow).map_or(0, |n| n.saturating_sub(1));
+                    match left {
+                        0 => drop(self.waiting.remove(&flow)),
+                        _ => drop(self.waiting.insert(flow, left)),
+                    }
                 }
+                arrivals.push((rank, at, arrival));
             }
         }
         Batch { arrivals, cut: core::mem::take(&mut self.cut) }
@@ -484,6 +485,29 @@ mod tests {
         assert!(inbox.0.lock().asleep, "nothing came: he sleeps on, and the next one has to ring");
         entrance.send(Arrival::EndAll).unwrap();
         assert!(!inbox.0.lock().asleep);
+    }
+
+    #[test]
+    fn what_strangers_have_waiting_is_counted_right_when_they_register_and_leave_meanwhile() {
+        for transport in [Transport::Tcp, Transport::Ws] {
+            let (entrance, inbox) = a_line();
+            let phone = flow(transport, "203.0.113.3:1");
+            let piece = |len| Arrival::Sip(SipArrival::Stream { flow: phone, bytes: vec![b'x'; len] });
+            for registered in [true, false] {
+                for (len, known) in [(1_000, registered), (3_000, !registered), (2_000, registered)] {
+                    inbox.know(if known { BTreeSet::from([phone]) } else { BTreeSet::new() });
+                    entrance.send(piece(len)).unwrap();
+                }
+                let strange = 3_000;
+                assert_eq!(inbox.0.lock().strange_bytes, strange, "{transport:?}");
+                entrance.send(datagram("203.0.113.9:1", STRANGE)).unwrap();
+                let waits = STRANGE.len() + "\r\nCall-ID: c\r\nTo: <sip:a>;tag=1\r\n\r\n".len();
+                assert_eq!(inbox.0.lock().strange_bytes, strange + waits);
+                assert!(!taken(&inbox).is_empty());
+                assert!(inbox.0.lock().waiting.is_empty());
+                assert_eq!(inbox.0.lock().strange_bytes, 0, "{transport:?}");
+            }
+        }
     }
 
     #[test]
