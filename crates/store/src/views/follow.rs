@@ -201,16 +201,24 @@ fn mend(views: Views, fault: &ViewFault, journal: &Path, meeting: &Meeting) {
     loop {
         let waited = meeting.work.wait_timeout_while(state, RETRY, |s| !s.stop);
         (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let Some((dir, offset)) = lost.as_ref().filter(|_| !state.stop) else { return };
+        let Some(home) = lost.as_ref().filter(|_| !state.stop) else { return };
         drop(state);
-        let opened = Views::open(dir, journal, *offset);
+        let opened = open_anew(home, journal);
         state = meeting.enter();
-        if let Ok((views, _)) = opened {
+        if let Some(views) = opened {
             state.applied = views.applied().unwrap_or(0);
             state.views = Some(views);
             return;
         }
     }
+}
+
+/// Opens views anew, once nobody reads the old ones: the folder is still theirs, and would be taken for damaged and
+/// dropped beneath them. `None`: not yet.
+pub(super) fn open_anew((dir, offset): &(Arc<Path>, i32), journal: &Path) -> Option<Views> {
+    // Every copy of the views has the path, and so have we.
+    let read = Arc::strong_count(dir) > 1;
+    (!read).then(|| Views::open(dir, journal, *offset).ok())?.map(|(views, _)| views)
 }
 
 /// Lets others have the core for as long.

@@ -354,3 +354,20 @@ fn facts_at_hand_need_no_reading_and_a_gap_is_read_from_the_journal() {
     assert!(views.call(CallId(2)).unwrap().unwrap().cause.is_some());
     assert_eq!(follower.lag(), (0, false));
 }
+
+#[test]
+fn views_that_somebody_still_reads_are_not_opened_anew_beneath_him() {
+    let mut w = World::new();
+    w.call(1, number(1));
+    let (reads, _) = w.open();
+    let home = reads.home().unwrap();
+    assert!(follow::open_anew(&home, &w.journal_dir()).is_none());
+    let mark = w.views_dir().join("mark");
+    std::fs::write(&mark, "").unwrap();
+    assert!(follow::open_anew(&home, &w.journal_dir()).is_none());
+    assert!(mark.exists(), "the folder was not dropped beneath him");
+    let told = reads.dump().unwrap();
+    drop(reads);
+    assert_eq!(follow::open_anew(&home, &w.journal_dir()).unwrap().dump().unwrap(), told);
+    assert!(mark.exists(), "and needs not be made again");
+}
