@@ -224,9 +224,9 @@ impl Reading {
                 }
             }
             self.write();
-            let most = self.read(&mut burst);
+            let (most, broken) = self.read(&mut burst);
             let rest = crowd.came(burst.len(), most, Instant::now());
-            look = !burst.is_empty() && (most >= WORTH_IT || !rest.is_zero());
+            look = broken || !burst.is_empty() && (most >= WORTH_IT || !rest.is_zero());
             burst.drain(..).for_each(&*self.on);
             if !rest.is_zero() {
                 std::thread::sleep(rest);
@@ -242,9 +242,10 @@ impl Reading {
         }
     }
 
-    /// Reads every socket empty, or a burst of it; gives the longest of these bursts.
-    fn read(&mut self, burst: &mut Vec<Arrival>) -> usize {
-        let mut most = 0;
+    /// Reads every socket empty, or a burst of it; gives the longest of these bursts, and whether one was left with what
+    /// it holds: epoll tells of it no more.
+    fn read(&mut self, burst: &mut Vec<Arrival>) -> (usize, bool) {
+        let (mut most, mut broken) = (0, false);
         for door in &self.doors {
             let before = burst.len();
             while burst.len() - before < BURST_MAX {
@@ -258,13 +259,14 @@ impl Reading {
                     Err(fault) if is_of_one_peer(&fault) => {}
                     Err(_) => {
                         std::thread::sleep(ERROR_REST);
+                        broken = true;
                         break;
                     }
                 }
             }
             most = most.max(burst.len() - before);
         }
-        most
+        (most, broken)
     }
 }
 
