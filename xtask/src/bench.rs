@@ -95,13 +95,7 @@ fn bench(root: &Path, options: &Options) -> Result<String, String> {
     table.title(calls, seconds);
     let relay = bins.bare("relay", calls, seconds)?;
     let play = bins.bare("play", calls, seconds)?;
-    // The first start takes in 1,200 consultants; the second is the one that counts.
-    bins.serve(true)?.stop()?;
-    let line = bins.serve(false)?;
-    table.row("start", "exec to first answered OPTIONS, s", line.answered.as_secs_f64(), "≤ 0.05");
-    let (cpu, rss_mb) = idle(line.pid())?;
-    table.row("idle", "CPU, % of a core", cpu, "≤ 0.1");
-    table.row("idle", "RSS, MB (1,200 consultants known)", rss_mb, "≤ 25");
+    let line = start_and_rest(&bins, &mut table)?;
     let measure = |work: &str, more: &[&str]| bins.load(work, line.pid(), seconds, more);
     let n = calls.to_string();
     let ivr = measure("ivr", &["--calls", &n])?;
@@ -320,6 +314,18 @@ fn answers(child: &mut Child, begun: Instant) -> Result<bool, String> {
         }
     }
     Ok(false)
+}
+
+/// A line that has started and rested; both are in the table then.
+fn start_and_rest(bins: &Bins, table: &mut Table) -> Result<Line, String> {
+    // The first start takes in 1,200 consultants; the second is the one that counts.
+    bins.serve(true)?.stop()?;
+    let line = bins.serve(false)?;
+    table.row("start", "exec to first answered OPTIONS, s", line.answered.as_secs_f64(), "≤ 0.05");
+    let (cpu, rss_mb) = idle(line.pid())?;
+    table.row("idle", "CPU, % of a core", cpu, "≤ 0.1");
+    table.row("idle", "RSS, MB (1,200 consultants known)", rss_mb, "≤ 25");
+    Ok(line)
 }
 
 /// Per cent of a core and MB of a process that is left alone.

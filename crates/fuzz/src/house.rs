@@ -2,9 +2,7 @@
 
 use crate::Broken;
 use senim_base::{Entropy, Instant};
-use senim_sip::{
-    Counts, Endpoint, Event, Flow, Input, Output, Secrets, SessionTimer, Settings, Transport, TrunkSource,
-};
+use senim_sip::{Counts, Endpoint, Event, Flow, Input, Output, Secrets, Settings, Transport, TrunkSource};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// What an answer may add to what it echoes: challenges, Allow, our name, our tag, where the request came from.
@@ -27,14 +25,8 @@ impl House {
         let source = "198.51.100.20/32".parse().map(|net| vec![net]).unwrap_or_default();
         let settings = Settings {
             user_agent: "Senim".into(),
-            realm: "senim.example".into(),
-            advertised: Vec::new(),
-            networks: Vec::new(),
-            streams: Vec::new(),
             trunks: vec![TrunkSource { name: "trunk".into(), sources: source, tls_only: false }],
-            digest: Vec::new(),
-            accept_users: true,
-            session_timer: SessionTimer::default(),
+            ..Settings::of_realm("senim.example")
         };
         let mut line = Endpoint::new(settings, Entropy::from_seed(seed));
         line.guard_mut().set_account("watson", Secrets::from_password("watson", "senim.example", "correct"));

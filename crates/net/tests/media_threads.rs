@@ -7,13 +7,13 @@ use rtrb::Consumer;
 use senim_audio::{Bank, g711, listen};
 use senim_base::{CallId, Instant, LegId, PlayId, RecordingId, TrackId};
 use senim_media::{Event, Order, StreamConfig};
-use senim_net::media::{MediaPool, MediaSettings};
+use senim_net::media::{MediaPool, MediaSettings, ORDERS_MAX, OrderFault};
 use senim_recorder::Frame;
 use senim_rtp::{Header, Packet, is_rtcp};
 use senim_sdp::{Codec, Direction};
 use std::net::UdpSocket;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const CALL: CallId = CallId(3);
@@ -236,4 +236,32 @@ fn a_call_that_is_over_still_ends_its_plays_and_stopping_ends_its_recordings() {
     house.order(Order::Record { leg: A, recording: RecordingId(4), track: TrackId(0) });
     house.pool.stop();
     assert!(matches!(house.rings[0].pop(), Ok(Frame::End { recording: RecordingId(4) })));
+}
+
+#[test]
+fn orders_wait_up_to_a_ceiling_and_are_taken_again_below_it() {
+    let gate = Arc::new(Mutex::new(()));
+    let (theirs, origin) = (gate.clone(), std::time::Instant::now());
+    // Whoever holds the gate holds the worker, which reads the clock before it obeys.
+    let clock = move || {
+        drop(theirs.lock());
+        Instant::from_nanos(1_000_000_000 + origin.elapsed().as_nanos() as u64)
+    };
+    let settings = MediaSettings::new(LOOPBACK, [7; 32]);
+    let (pool, _rings) = MediaPool::start(&settings, &Arc::new(Bank::new()), clock, |_, _| {}).unwrap();
+    let closed = gate.lock().unwrap();
+    let mut taken = 0;
+    while pool.order(CALL, Order::CloseSession).is_ok() {
+        taken += 1;
+    }
+    assert!((ORDERS_MAX..=ORDERS_MAX + 1).contains(&taken), "one may be in the worker's hand: {taken}");
+    assert_eq!(pool.order(CALL, Order::CloseSession), Err(OrderFault::Full));
+    drop(closed);
+    pool.ring();
+    let since = std::time::Instant::now();
+    while pool.order(CALL, Order::CloseSession).is_err() {
+        assert!(since.elapsed() < PATIENCE, "the worker obeys");
+        std::thread::yield_now();
+    }
+    pool.stop();
 }

@@ -118,18 +118,13 @@ impl Phone {
         let prefix = if line.is_ipv4() { 32 } else { 128 };
         let settings = Settings {
             user_agent: "Senim phone".into(),
-            realm: config.host.clone(),
-            advertised: Vec::new(),
-            networks: Vec::new(),
-            streams: Vec::new(),
             trunks: vec![TrunkSource {
                 name: "line".into(),
                 sources: vec![IpNet { addr: line, prefix }],
                 tls_only: false,
             }],
-            digest: Vec::new(),
             accept_users: false,
-            session_timer: senim_sip::SessionTimer::default(),
+            ..Settings::of_realm(&config.host)
         };
         let endpoint = Endpoint::new(settings, entropy.fork());
         let registration = config.password.clone().map(|password| {

@@ -175,17 +175,11 @@ impl LineConfig {
         let [a, b] = CARRIER;
         senim_sip::Settings {
             user_agent: "Senim".into(),
-            realm: self.realm.clone(),
-            advertised: Vec::new(),
-            networks: Vec::new(),
-            streams: Vec::new(),
             trunks: vec![
                 source("carrier", IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), 16),
                 source("ucc", CENTRE, 32),
             ],
-            digest: Vec::new(),
-            accept_users: true,
-            session_timer: senim_sip::SessionTimer::default(),
+            ..senim_sip::Settings::of_realm(&self.realm)
         }
     }
 }

@@ -22,17 +22,7 @@ fn say(line: &mut Endpoint, flow: Flow, text: &str, now: Instant) -> Vec<u8> {
 
 fn main() {
     let count: u32 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10_000);
-    let settings = Settings {
-        user_agent: "Senim".into(),
-        realm: REALM.into(),
-        advertised: Vec::new(),
-        networks: Vec::new(),
-        streams: Vec::new(),
-        trunks: Vec::new(),
-        digest: Vec::new(),
-        accept_users: true,
-        session_timer: senim_sip::SessionTimer::default(),
-    };
+    let settings = Settings { user_agent: "Senim".into(), ..Settings::of_realm(REALM) };
     let mut line = Endpoint::new(settings, Entropy::from_seed(1));
     for n in 0..1_000 {
         let user = format!("user{n}");

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod flow;
 pub mod framer;
+mod generations;
 pub mod guard;
 pub mod locate;
 pub mod message;

@@ -5,9 +5,10 @@
 //! [`class`] says without reading the whole message how much it matters, so that the edge can let go of the least.
 
 use crate::flow::{Flow, IpNet};
+use crate::generations::Generations;
 use core::time::Duration;
 use senim_base::Instant;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// Budgets kept at a time, twice: this generation and the last one. Beyond it the older generation is forgotten, and
@@ -92,17 +93,14 @@ type Key = (Source, Option<u16>);
 #[derive(Clone)]
 pub(crate) struct Strangers {
     budgets: Budgets,
-    young: BTreeMap<Key, Instant>,
-    old: BTreeMap<Key, Instant>,
-    turned: Instant,
+    debts: Generations<Key, Instant>,
     /// Messages that got silence.
     pub(crate) silenced: u64,
 }
 
 impl Strangers {
     pub(crate) fn new(budgets: Budgets) -> Strangers {
-        let turned = Instant::ZERO;
-        Strangers { budgets, young: BTreeMap::new(), old: BTreeMap::new(), turned, silenced: 0 }
+        Strangers { budgets, debts: Generations::default(), silenced: 0 }
     }
 
     pub(crate) fn set(&mut self, budgets: Budgets) {
@@ -112,7 +110,7 @@ impl Strangers {
     /// Whether one more message from there would be answered.
     pub(crate) fn may(&self, remote: SocketAddr, now: Instant) -> bool {
         keys(remote, self.budgets).into_iter().all(|(key, rate)| {
-            let debt = self.young.get(&key).or_else(|| self.old.get(&key));
+            let debt = self.debts.get(&key);
             debt.is_none_or(|debt| debt.since(now) + rate.price() <= rate.whole())
         })
     }
@@ -121,32 +119,31 @@ impl Strangers {
     pub(crate) fn charge(&mut self, remote: SocketAddr, now: Instant) {
         self.turn(now);
         for (key, rate) in keys(remote, self.budgets) {
-            let debt = self.young.get(&key).or_else(|| self.old.get(&key)).copied();
-            self.young.insert(key, debt.unwrap_or(now).max(now) + rate.price());
+            let debt = self.debts.get(&key).copied();
+            self.debts.insert(key, debt.unwrap_or(now).max(now) + rate.price());
         }
     }
 
     /// Whoever was answered so turned out to belong here: what led up to it is not held against him.
     pub(crate) fn forgive(&mut self, remote: SocketAddr, answers: u32, now: Instant) {
         for (key, rate) in keys(remote, self.budgets) {
-            let Some(debt) = self.young.get(&key).or_else(|| self.old.get(&key)).copied() else { continue };
+            let Some(debt) = self.debts.get(&key).copied() else { continue };
             let left = debt.since(now).saturating_sub(rate.price().saturating_mul(answers));
-            self.young.insert(key, now + left);
+            self.debts.insert(key, now + left);
         }
     }
 
     /// Begins a new generation, when the old one's debts are all paid or there is no more room.
     fn turn(&mut self, now: Instant) {
         let paid = self.budgets.port.whole().max(self.budgets.source.whole());
-        if self.young.len() + 2 > BUDGETS_MAX || now.since(self.turned) >= paid {
-            self.old = core::mem::take(&mut self.young);
-            self.turned = now;
+        if self.debts.young() + 2 > BUDGETS_MAX || now.since(self.debts.turned()) >= paid {
+            self.debts.turn(now);
         }
     }
 
     /// Budgets remembered at the moment.
     pub(crate) fn kept(&self) -> usize {
-        self.young.len() + self.old.len()
+        self.debts.len()
     }
 }
 

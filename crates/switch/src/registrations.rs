@@ -89,17 +89,7 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        let settings = senim_sip::Settings {
-            user_agent: String::new(),
-            realm: "senim".into(),
-            advertised: Vec::new(),
-            networks: Vec::new(),
-            streams: Vec::new(),
-            trunks: Vec::new(),
-            digest: Vec::new(),
-            accept_users: true,
-            session_timer: senim_sip::SessionTimer::default(),
-        };
+        let settings = senim_sip::Settings::of_realm("senim");
         Endpoint::new(settings, Entropy::from_seed(1))
     }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask bench sip`: what signalling costs. Instructions, time and memory of single operations; then the line on
 //! one core, below, at and beyond what it holds, with kamailio registering the same phones in the same run.
 
-use super::{Bins, LINE, LINE_CORE, Line, Options, Table, at, build, holds, idle};
+use super::{Bins, LINE, LINE_CORE, Line, Options, Table, at, build, holds, start_and_rest};
 use crate::test::brought;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -45,13 +45,7 @@ pub(super) fn bench(root: &Path, options: &Options) -> Result<String, String> {
     let bins = Bins { folder: root.join("target/release"), root: root.to_owned() };
     let seconds = options.seconds.min(SECONDS);
     let register = ["--calls", "200"];
-    // The first start takes in 1,200 consultants; the second is the one that counts.
-    bins.serve(true)?.stop()?;
-    let line = bins.serve(false)?;
-    table.row("start", "exec to first answered OPTIONS, s", line.answered.as_secs_f64(), "≤ 0.05");
-    let (cpu, rss_mb) = idle(line.pid())?;
-    table.row("idle", "CPU, % of a core", cpu, "≤ 0.1");
-    table.row("idle", "RSS, MB (1,200 consultants known)", rss_mb, "≤ 25");
+    let line = start_and_rest(&bins, &mut table)?;
     let ours = bins.load("register", line.pid(), seconds, &register)?;
     line.stop()?;
     table.row("W5 register", "registrations a second", at(&ours, "/done_per_second"), "≥ 25000");

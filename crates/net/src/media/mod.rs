@@ -213,8 +213,7 @@ impl MediaPool {
     pub fn stop(self) {
         for thread in &self.threads {
             let _ = thread.orders.send(Command::Stop);
-            thread.unheard.store(true, Ordering::Release);
-            thread.wake();
+            let _ = thread.waker.wake();
         }
         for thread in self.threads {
             let _ = thread.thread.join();

@@ -219,58 +219,39 @@ impl State {
         let rank = self.rank(&arrival);
         let strange =
             piece(&arrival).filter(|(flow, _)| rank > Rank::Known && !self.known.flows.contains(flow));
-        let room = ROOMS.get(rank as usize).map_or(0, |room| room.most);
-        let full = self.queues.get(rank as usize).is_none_or(|queue| queue.len() >= room);
-        let joins = self.would_join(rank, &arrival);
+        let (Some(queue), Some(room)) = (self.queues.get_mut(rank as usize), ROOMS.get(rank as usize)) else {
+            return;
+        };
+        let alone = continued(queue, &arrival).is_none();
         let too_much = strange.is_some_and(|(flow, len)| {
-            (!joins && self.waiting.get(&flow).is_some_and(|n| *n >= PEER_MAX))
+            (alone && self.waiting.get(&flow).is_some_and(|n| *n >= PEER_MAX))
                 || self.strange_bytes.saturating_add(len) > STRANGE_BYTES_MAX
         });
         // The end of a connection, and of the house, takes no room that counts.
         let must = matches!(&arrival, Arrival::Sip(SipArrival::Closed(_)) | Arrival::Quit | Arrival::EndAll);
-        if !must && ((full && !joins) || too_much) {
+        if !must && ((alone && queue.len() >= room.most) || too_much) {
             self.turn_away(&arrival, strange.is_some());
             return;
         }
-        self.strange_bytes += strange.map_or(0, |(_, len)| len);
-        let newly = if joins {
-            self.join(rank, &arrival, strange.map(|(_, len)| len))
-        } else if let Some(queue) = self.queues.get_mut(rank as usize) {
-            queue.push_back(Stamped { at, arrival, strange: strange.map(|(_, len)| len) });
-            strange.is_some()
-        } else {
-            false
+        let counted = strange.map(|(_, len)| len);
+        let newly = match continued(queue, &arrival) {
+            Some((there, before)) => {
+                let newly = before.is_none() && counted.is_some();
+                if let Arrival::Sip(SipArrival::Stream { bytes, .. }) = &arrival {
+                    there.extend_from_slice(bytes);
+                }
+                *before = counted.map(|len| len + before.unwrap_or(0)).or(*before);
+                newly
+            }
+            None => {
+                queue.push_back(Stamped { at, arrival, strange: counted });
+                counted.is_some()
+            }
         };
+        self.strange_bytes += counted.unwrap_or(0);
         if let Some((flow, _)) = strange.filter(|_| newly) {
             *self.waiting.entry(flow).or_default() += 1;
         }
-    }
-
-    /// Whether this is the next piece of the connection whose piece came last: somebody who sends byte by byte has one piece
-    /// waiting, however long the switch looks elsewhere. Messages of WebSockets stay apart.
-    fn would_join(&self, rank: Rank, arrival: &Arrival) -> bool {
-        let Arrival::Sip(SipArrival::Stream { flow, bytes }) = arrival else { return false };
-        let last = self.queues.get(rank as usize).and_then(|queue| queue.back());
-        let Some(Arrival::Sip(SipArrival::Stream { flow: before, bytes: there })) = last.map(|l| &l.arrival)
-        else {
-            return false;
-        };
-        before == flow
-            && matches!(flow.transport, Transport::Tcp | Transport::Tls)
-            && there.len() + bytes.len() <= PIECE_MAX
-    }
-
-    /// Appends it there, and so much of a stranger's. `true`: what it joins was none of a stranger's so far.
-    fn join(&mut self, rank: Rank, arrival: &Arrival, strange: Option<usize>) -> bool {
-        let Arrival::Sip(SipArrival::Stream { bytes, .. }) = arrival else { return false };
-        let Some(last) = self.queues.get_mut(rank as usize).and_then(VecDeque::back_mut) else {
-            return false;
-        };
-        let Arrival::Sip(SipArrival::Stream { bytes: there, .. }) = &mut last.arrival else { return false };
-        there.extend_from_slice(bytes);
-        let newly = last.strange.is_none() && strange.is_some();
-        last.strange = strange.map(|len| len + last.strange.unwrap_or(0)).or(last.strange);
-        newly
     }
 
     fn turn_away(&mut self, arrival: &Arrival, strange: bool) {
@@ -303,6 +284,21 @@ impl State {
         }
         Batch { arrivals, cut: core::mem::take(&mut self.cut) }
     }
+}
+
+/// What came last, and what is counted of it, if this is the next piece of the same connection: somebody who sends byte by
+/// byte has one piece waiting, however long the switch looks elsewhere. Messages of WebSockets stay apart.
+fn continued<'a>(
+    queue: &'a mut VecDeque<Stamped>,
+    arrival: &Arrival,
+) -> Option<(&'a mut Vec<u8>, &'a mut Option<usize>)> {
+    let Arrival::Sip(SipArrival::Stream { flow, bytes }) = arrival else { return None };
+    let Stamped { arrival: last, strange, .. } = queue.back_mut()?;
+    let Arrival::Sip(SipArrival::Stream { flow: before, bytes: there }) = last else { return None };
+    let joins = before == flow
+        && matches!(flow.transport, Transport::Tcp | Transport::Tls)
+        && there.len() + bytes.len() <= PIECE_MAX;
+    joins.then_some((there, strange))
 }
 
 /// The flow and the length of what came from outside.

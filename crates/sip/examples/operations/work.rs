@@ -5,7 +5,7 @@ use core::time::Duration;
 use senim_base::{Entropy, Instant, Redacted};
 use senim_sip::{
     Builder, Credentials, Endpoint, Event, Flow, Input, Message, Method, Outgoing, Output, Secrets,
-    SessionId, SessionTimer, Settings, Transport, TrunkSource,
+    SessionId, Settings, Transport, TrunkSource,
 };
 use std::net::SocketAddr;
 
@@ -44,14 +44,8 @@ fn endpoint(trunk: Option<&str>, seed: u64) -> Endpoint {
     };
     let settings = Settings {
         user_agent: "Senim".into(),
-        realm: REALM.into(),
-        advertised: Vec::new(),
-        networks: Vec::new(),
-        streams: Vec::new(),
         trunks: trunk.map(source).into_iter().collect(),
-        digest: Vec::new(),
-        accept_users: true,
-        session_timer: SessionTimer::default(),
+        ..Settings::of_realm(REALM)
     };
     Endpoint::new(settings, Entropy::from_seed(seed))
 }

@@ -6,11 +6,11 @@ use super::respond::way_back;
 use super::{Endpoint, Output};
 use crate::Flow;
 use crate::digest::Hex;
+use crate::generations::Generations;
 use crate::message::Message;
 use crate::overload::Peek;
 use core::time::Duration;
 use senim_base::Instant;
-use std::collections::BTreeSet;
 
 /// Seconds after which to try again. A carrier that takes it at its word sends nothing at all for so long, so it is
 /// short: there is time for most calls, though not for all.
@@ -29,44 +29,37 @@ pub(super) struct Crowd {
     now: bool,
     /// By the sum of their To tag: a copy of one is refused, too, however little there is to do by then, for its sender
     /// may have heard the first answer already.
-    young: BTreeSet<[u8; 8]>,
-    old: BTreeSet<[u8; 8]>,
-    turned: Instant,
+    refused: Generations<[u8; 8], ()>,
     count: u64,
 }
 
 impl Crowd {
     fn remember(&mut self, sum: [u8; 8], now: Instant) {
         self.pass(now);
-        if self.young.len() >= REMEMBERED_MAX {
-            self.turn(now);
+        if self.refused.young() >= REMEMBERED_MAX {
+            self.refused.turn(now);
         }
-        self.young.insert(sum);
+        self.refused.insert(sum, ());
     }
 
     fn knows(&mut self, sum: [u8; 8], now: Instant) -> bool {
         self.pass(now);
-        self.young.contains(&sum) || self.old.contains(&sum)
+        self.refused.get(&sum).is_some()
     }
 
     /// Forgets what is too old.
     fn pass(&mut self, now: Instant) {
-        let age = now.since(self.turned);
+        let age = now.since(self.refused.turned());
         if age >= 2 * REPEATED_MAX {
-            self.young.clear();
+            self.refused = Generations::default();
         }
         if age >= REPEATED_MAX {
-            self.turn(now);
+            self.refused.turn(now);
         }
-    }
-
-    fn turn(&mut self, now: Instant) {
-        self.old = core::mem::take(&mut self.young);
-        self.turned = now;
     }
 
     fn is_idle(&self) -> bool {
-        !self.now && self.young.is_empty() && self.old.is_empty()
+        !self.now && self.refused.len() == 0
     }
 }
 
@@ -79,7 +72,7 @@ impl Endpoint {
     /// New calls that were refused for want of time since the start, copies among them, and how many of them are
     /// remembered at the moment.
     pub fn crowded_out(&self) -> (u64, usize) {
-        (self.crowd.count, self.crowd.young.len() + self.crowd.old.len())
+        (self.crowd.count, self.crowd.refused.len())
     }
 
     /// Refuses an INVITE that begins a call, if there is no time for it. No copy of a call that was taken comes here:
@@ -135,7 +128,7 @@ mod tests {
             assert!(crowd.knows(sum(n), now));
         }
         assert!(!crowd.knows(sum(0), now), "forgotten for newer ones");
-        assert!(crowd.young.len() + crowd.old.len() <= 2 * REMEMBERED_MAX);
+        assert!(crowd.refused.len() <= 2 * REMEMBERED_MAX);
         assert!(crowd.knows(sum(3 * REMEMBERED_MAX - 1), now + REPEATED_MAX));
         assert!(!crowd.knows(sum(3 * REMEMBERED_MAX - 1), now + 2 * REPEATED_MAX));
         crowd.remember(sum(0), now + 3 * REPEATED_MAX);

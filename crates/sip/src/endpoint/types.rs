@@ -66,6 +66,23 @@ pub struct Settings {
     pub session_timer: SessionTimer,
 }
 
+impl Settings {
+    /// Users of a realm and nobody else, told the sockets' own addresses.
+    pub fn of_realm(realm: &str) -> Settings {
+        Settings {
+            user_agent: String::new(),
+            realm: realm.to_owned(),
+            advertised: Vec::new(),
+            networks: Vec::new(),
+            streams: Vec::new(),
+            trunks: Vec::new(),
+            digest: Vec::new(),
+            accept_users: true,
+            session_timer: SessionTimer::default(),
+        }
+    }
+}
+
 /// A trunk by the addresses it speaks from (FEATURES T6).
 #[derive(Clone, Debug)]
 pub struct TrunkSource {

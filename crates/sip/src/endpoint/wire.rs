@@ -123,19 +123,13 @@ mod tests {
             port,
         };
         let settings = Settings {
-            user_agent: String::new(),
-            realm: "senim".into(),
             advertised: vec![(Transport::Udp, "203.0.113.1:5060".parse().unwrap())],
             networks: vec![
                 network("10.0.0.0/8", "10.0.0.1", None),
                 network("192.0.2.0/24", "192.0.2.9", Some(5070)),
                 network("::/0", "2001:db8::1", None),
             ],
-            streams: Vec::new(),
-            trunks: Vec::new(),
-            digest: Vec::new(),
-            accept_users: true,
-            session_timer: Default::default(),
+            ..Settings::of_realm("senim")
         };
         let told = |transport, local: &str, remote: &str| {
             let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());

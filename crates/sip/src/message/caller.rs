@@ -1,6 +1,6 @@
 //! Who calls, as the headers of an INVITE tell it: the network's word before the caller's own (FEATURES T2, T3).
 
-use super::{AddrParts, Message, NameAddr, UriParts};
+use super::{AddrParts, Message};
 use senim_base::Redacted;
 
 /// The caller as a trunk presents him. Only a trusted trunk's words may be taken for true (RFC 3325 section 5).
@@ -75,12 +75,12 @@ impl Diversions {
     /// Reads Diversion (the last one who diverted stands first) and History-Info (the first one who was called stands
     /// first); `None` when the INVITE has neither.
     pub fn of(invite: &Message) -> Option<Diversions> {
-        let read = |name| -> Vec<NameAddr> {
+        let read = |name| -> Vec<AddrParts<'_>> {
             let values = invite.values(name).into_iter().take(DIVERSIONS_MAX);
-            values.filter_map(|v| NameAddr::parse(v).ok()).collect()
+            values.filter_map(|v| AddrParts::read(v).ok()).collect()
         };
         let (diverted, history) = (read("Diversion"), read("History-Info"));
-        let redacted = |addr: Option<&NameAddr>| addr.and_then(address_of).map(Redacted::new);
+        let redacted = |addr: Option<&AddrParts<'_>>| addr.and_then(address_of).map(Redacted::new);
         // The last entry of a history is the request itself: who sent it on stands before.
         let sent_on = history.iter().rev().nth(1);
         let kept = ["Diversion", "History-Info"].into_iter().flat_map(|name| invite.headers(name));
@@ -92,8 +92,8 @@ impl Diversions {
         let short =
             |r: &&str| r.len() <= REASON_MAX && r.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let hides =
-            |d: &NameAddr| d.param("privacy").flatten().is_some_and(|p| !p.eq_ignore_ascii_case("off"));
-        let asks = |h: &NameAddr| h.uri.headers.as_deref().is_some_and(|h| h.contains("Privacy="));
+            |d: &AddrParts<'_>| d.param("privacy").flatten().is_some_and(|p| !p.eq_ignore_ascii_case("off"));
+        let asks = |h: &AddrParts<'_>| h.uri.headers.is_some_and(|h| h.contains("Privacy="));
         (!headers.is_empty()).then(|| Diversions {
             dialled: redacted(history.first()).or_else(|| redacted(diverted.last())),
             by: redacted(diverted.first()).or_else(|| redacted(sent_on)),
@@ -118,7 +118,7 @@ fn context_of(header: &str) -> Option<String> {
 fn best(invite: &Message, name: &str) -> Option<(Option<String>, String)> {
     let lines = if name == "From" { invite.headers(name).collect() } else { invite.values(name) };
     let read: Vec<_> =
-        lines.into_iter().filter_map(|v| Some((named_by(AddrParts::read(v).ok()?.uri), v))).collect();
+        lines.into_iter().filter_map(|v| Some((address_of(&AddrParts::read(v).ok()?), v))).collect();
     let number = |a: &Option<String>| a.as_ref().is_some_and(|a| a.bytes().any(|b| b.is_ascii_digit()));
     let pick =
         read.iter().find(|(a, _)| number(a)).or(read.iter().find(|(a, _)| a.is_some())).or(read.first());
@@ -126,15 +126,8 @@ fn best(invite: &Message, name: &str) -> Option<(Option<String>, String)> {
 }
 
 /// The user, unless the address only says that it says nothing.
-fn address_of(addr: &NameAddr) -> Option<String> {
-    named(&addr.uri.user()?, &addr.uri.host)
-}
-
-fn named_by(uri: UriParts<'_>) -> Option<String> {
-    named(&uri.user()?, uri.host)
-}
-
-fn named(user: &str, host: &str) -> Option<String> {
+fn address_of(addr: &AddrParts<'_>) -> Option<String> {
+    let (user, host) = (addr.uri.user()?, addr.uri.host);
     // `+7701…;phone-context=…` inside a sip URI: parameters of the number are not the number.
     let user = user.split(';').next().unwrap_or_default();
     let nobody = ["", "anonymous", "unknown", "unavailable", "restricted", "private", "withheld"];

@@ -12,6 +12,16 @@ macro_rules! fields {
             Other,
         }
 
+        impl Field {
+            /// Its long name, for a fault; empty for [`Field::Other`].
+            pub(super) fn name(self) -> &'static str {
+                match self {
+                    $(Field::$variant => $name,)*
+                    Field::Other => "",
+                }
+            }
+        }
+
         /// By length of the name, so that those of one length stand together.
         const NAMES: &[(&str, Field)] = &[$(($name, Field::$variant)),*];
 
@@ -131,7 +141,7 @@ mod tests {
         assert!(NAMES.is_sorted_by_key(|(name, _)| name.len()));
         assert!(NAMES.len() < 64 && NAMES.iter().all(|(name, _)| name.len() < LENGTHS));
         for (name, field) in NAMES {
-            assert_eq!(Field::of(name), *field);
+            assert_eq!((Field::of(name), field.name()), (*field, *name));
             assert_eq!(Field::of(&name.to_uppercase()), *field);
         }
         for (letter, name) in [

@@ -186,6 +186,11 @@ impl Message {
         self.lines.iter().find(|line| line.field == field).map(|line| line.value.get(&self.head))
     }
 
+    /// The same of one that every message has.
+    fn needed(&self, field: Field) -> Result<&str, ParseFault> {
+        self.field(field).ok_or(ParseFault::bare(Malformed::Missing(field.name())))
+    }
+
     /// The values of a list header (Via, Contact, Route, Require, Allow …), split at commas outside quotes and
     /// brackets. A line whose quotes do not balance comes whole; empty elements are left out.
     pub fn values(&self, name: &str) -> Vec<&str> {
@@ -228,8 +233,7 @@ impl Message {
     }
 
     fn top_via_text(&self) -> Result<&str, ParseFault> {
-        let value = self.field(Field::Via).ok_or(ParseFault::bare(Malformed::Missing("Via")))?;
-        text::first(value, b',').map(|(first, _)| first).map_err(|_| bad("Via"))
+        text::first(self.needed(Field::Via)?, b',').map(|(first, _)| first).map_err(|_| bad("Via"))
     }
 
     /// Call-ID; empty only in what is left of a malformed message.
@@ -245,7 +249,7 @@ impl Message {
 
     /// CSeq where it stands. The method may be no token.
     fn cseq_parts(&self) -> Result<(u32, &str), ParseFault> {
-        let value = self.field(Field::CSeq).ok_or(ParseFault::bare(Malformed::Missing("CSeq")))?;
+        let value = self.needed(Field::CSeq)?;
         let read = || {
             let (number, method) = text::cut_space(value)?;
             let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
@@ -268,24 +272,24 @@ impl Message {
 
     /// From.
     pub fn from(&self) -> Result<NameAddr, ParseFault> {
-        self.address(Field::From, "From").map(AddrParts::to_addr)
+        self.address(Field::From).map(AddrParts::to_addr)
     }
 
     /// To.
     pub fn to(&self) -> Result<NameAddr, ParseFault> {
-        self.address(Field::To, "To").map(AddrParts::to_addr)
+        self.address(Field::To).map(AddrParts::to_addr)
     }
 
     /// The URI of To, where it stands.
     pub(crate) fn to_uri(&self) -> Option<UriParts<'_>> {
-        Some(self.address(Field::To, "To").ok()?.uri)
+        Some(self.address(Field::To).ok()?.uri)
     }
 
     /// The From tag.
     pub(crate) fn tag_in_from(&self) -> Option<&str> {
         match self.known {
             Some(known) => known.from_tag.map(|span| span.get(&self.head)),
-            None => self.address(Field::From, "From").ok()?.tag(),
+            None => self.address(Field::From).ok()?.tag(),
         }
     }
 
@@ -293,7 +297,7 @@ impl Message {
     pub(crate) fn tag_in_to(&self) -> Option<&str> {
         match self.known {
             Some(known) => known.to_tag.map(|span| span.get(&self.head)),
-            None => self.address(Field::To, "To").ok()?.tag(),
+            None => self.address(Field::To).ok()?.tag(),
         }
     }
 
@@ -321,9 +325,8 @@ impl Message {
         }
     }
 
-    fn address(&self, field: Field, name: &'static str) -> Result<AddrParts<'_>, ParseFault> {
-        let value = self.field(field).ok_or(ParseFault::bare(Malformed::Missing(name)))?;
-        AddrParts::read(value).map_err(|_| bad(name))
+    fn address(&self, field: Field) -> Result<AddrParts<'_>, ParseFault> {
+        AddrParts::read(self.needed(field)?).map_err(|_| bad(field.name()))
     }
 
     /// Every Contact; an empty list when there is none.

@@ -9,25 +9,19 @@ use super::uri::{Kind, UriParts};
 use super::{HEADERS_MAX, Known, Line, MESSAGE_MAX, Message, Method, Span, Start, text};
 
 /// These may stand only once (RFC 4475 section 3.3.8).
-const ONCE: [(Field, &str); 8] = [
-    (Field::From, "From"),
-    (Field::To, "To"),
-    (Field::CallId, "Call-ID"),
-    (Field::CSeq, "CSeq"),
-    (Field::MaxForwards, "Max-Forwards"),
-    (Field::ContentLength, "Content-Length"),
-    (Field::ContentType, "Content-Type"),
-    (Field::Expires, "Expires"),
+const ONCE: [Field; 8] = [
+    Field::From,
+    Field::To,
+    Field::CallId,
+    Field::CSeq,
+    Field::MaxForwards,
+    Field::ContentLength,
+    Field::ContentType,
+    Field::Expires,
 ];
 
 /// These must stand there.
-const MANDATORY: [(Field, &str); 5] = [
-    (Field::Via, "Via"),
-    (Field::From, "From"),
-    (Field::To, "To"),
-    (Field::CallId, "Call-ID"),
-    (Field::CSeq, "CSeq"),
-];
+const MANDATORY: [Field; 5] = [Field::Via, Field::From, Field::To, Field::CallId, Field::CSeq];
 
 pub(super) fn read(bytes: &[u8]) -> Result<Message, ParseFault> {
     let lead = bytes.chunks(2).take_while(|pair| pair == b"\r\n").count() * 2;
@@ -181,12 +175,12 @@ fn check(message: &mut Message) -> Result<(), Malformed> {
         again |= seen & line.field.bit();
         seen |= line.field.bit();
     }
-    if let Some((_, name)) = ONCE.iter().find(|(field, _)| again & field.bit() != 0) {
-        return Err(Malformed::Repeated(name));
+    if let Some(field) = ONCE.iter().find(|field| again & field.bit() != 0) {
+        return Err(Malformed::Repeated(field.name()));
     }
-    for (field, name) in MANDATORY {
+    for field in MANDATORY {
         if message.field(field).is_none_or(str::is_empty) {
-            return Err(Malformed::Missing(name));
+            return Err(Malformed::Missing(field.name()));
         }
     }
     let mut top = None;
@@ -194,8 +188,8 @@ fn check(message: &mut Message) -> Result<(), Malformed> {
         let via = via.ok().and_then(|via| ViaParts::read(via).ok()).ok_or(Malformed::Header("Via"))?;
         top = top.or(Some(via));
     }
-    let from = message.address(Field::From, "From").map_err(|fault| fault.kind)?;
-    let to = message.address(Field::To, "To").map_err(|fault| fault.kind)?;
+    let from = message.address(Field::From).map_err(|fault| fault.kind)?;
+    let to = message.address(Field::To).map_err(|fault| fault.kind)?;
     if !message.is_star() {
         for contact in message.headers("Contact").flat_map(|line| text::parts(line, b',')) {
             contact.ok().and_then(|text| AddrParts::read(text).ok()).ok_or(Malformed::Header("Contact"))?;

@@ -284,9 +284,8 @@ impl<'a> UriParts<'a> {
             Kind::Tel => Scheme::Tel,
             Kind::Other => Scheme::Other(self.scheme.to_ascii_lowercase()),
         };
-        let user = |raw| if self.kind == Kind::Tel { Cow::Borrowed(raw) } else { decoded(raw) };
         Uri {
-            user: self.user.map(|raw| user(raw).into_owned()),
+            user: self.user().map(Cow::into_owned),
             raw: self.user.map(str::to_owned),
             // They were read before.
             params: text::params(self.params).unwrap_or_default(),

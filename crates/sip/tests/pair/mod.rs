@@ -106,17 +106,7 @@ pub fn settings(trunk_ip: Option<&str>) -> Settings {
         })
         .into_iter()
         .collect();
-    Settings {
-        user_agent: "Senim".into(),
-        realm: "senim.example".into(),
-        advertised: Vec::new(),
-        networks: Vec::new(),
-        streams: Vec::new(),
-        trunks,
-        digest: Vec::new(),
-        accept_users: true,
-        session_timer: senim_sip::SessionTimer::default(),
-    }
+    Settings { user_agent: "Senim".into(), trunks, ..Settings::of_realm("senim.example") }
 }
 
 pub fn credentials(password: &str) -> Credentials {

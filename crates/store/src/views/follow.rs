@@ -117,7 +117,11 @@ impl Follower {
     /// # Errors
     /// [`ViewFault::Resting`]: the disk failed them and they are being made again.
     pub fn fresh(&self, at_most: Duration) -> Result<Views, ViewFault> {
-        let submitted = self.journal.get().map_or(0, JournalWatch::submitted);
+        let submitted = self.journal.get().map_or(0, |journal| {
+            // Whoever asks is not to wait for somebody else's ring.
+            journal.ring();
+            journal.submitted()
+        });
         let state = self.meeting.enter();
         let wanted = state.safe.max(submitted);
         let behind = |s: &mut State| {
@@ -188,10 +192,8 @@ fn run(journal: &Path, meeting: &Meeting) {
 /// After a failure: a while later it is tried again, with views that are opened anew, since an engine that the disk has
 /// failed takes nothing more even when there is room again.
 fn mend(views: Views, fault: &ViewFault, journal: &Path, meeting: &Meeting) {
-    let lost = match (fault, views.home()) {
-        (ViewFault::Journal(_) | ViewFault::Missed { .. }, _) | (_, None) => None,
-        (_, Some(home)) => Some(home),
-    };
+    let ours = !matches!(fault, ViewFault::Journal(_) | ViewFault::Missed { .. });
+    let lost = views.home().filter(|_| ours);
     let mut state = meeting.enter();
     state.failing = true;
     if lost.is_some() {

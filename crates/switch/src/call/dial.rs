@@ -50,7 +50,7 @@ impl Tries {
 
     fn next(mut self, road: Road, patience: Duration, now: Instant) -> Self {
         self.roads.push(road);
-        Tries { patience, ..Tries { roads: self.roads, ..Tries::new(now) } }
+        Tries { roads: self.roads, patience, ..Tries::new(now) }
     }
 
     /// The trunk, and the way on it.
