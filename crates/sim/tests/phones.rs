@@ -171,3 +171,19 @@ fn a_colleague_is_asked_and_given_a_caller_on_the_phone_that_works() {
         all_over(&mut w, caller);
     }
 }
+
+/// Whoever dials one person hears within three minutes that he does not answer, and the person's phone rings no longer.
+#[test]
+fn a_phone_that_is_dialled_and_not_answered_rings_three_minutes() {
+    let mut w = world();
+    let consultant = staff(&mut w, "001", Language::Russian);
+    let caller = w.caller("+77010000001");
+    w.with_phone(caller, |p, now| assert!(p.dial("7001", now)));
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.run(secs(175));
+    assert!(w.look(consultant).is_busy(), "it rings");
+    w.run(secs(10));
+    assert!(!w.look(consultant).is_busy() && !w.look(caller).is_busy());
+    assert_eq!(tries(&w), [(TryOutcome::RangOut, None)]);
+    nothing_left(&mut w);
+}

@@ -7,11 +7,16 @@ use super::{
     leg::Leg,
     show,
 };
-use crate::facts::{EndCause, Fact, TransferTo};
+use crate::facts::{EndCause, Fact, TransferTo, TryOutcome};
 use crate::rooms::{Rooms, Wake};
+use core::time::Duration;
 use senim_base::{ConsultantId, LegId};
 use senim_media::Order;
 use senim_sip::Rejection;
+
+/// How long all phones of the one who is dialled ring together: what proxies between us and the caller allow at least
+/// (RFC 3261 section 16.6, timer C).
+const RING_MAX: Duration = Duration::from_secs(180);
 
 /// A direct call.
 #[derive(Debug)]
@@ -53,7 +58,20 @@ impl Call {
         let Some(l) = d.leg.as_mut().filter(|l| l.id == leg) else { return };
         if !super::wait::ring(id, l, d.consultant, shown, rooms) {
             self.direct_rejected(leg, Refused::unheard(Rejection::Transport), rooms);
+            return;
         }
+        rooms.ring_out(id, RING_MAX);
+    }
+
+    /// Nobody took it.
+    pub(super) fn direct_rung_out(&mut self, rooms: &mut Rooms) {
+        let State::Direct(d) = &mut self.state else { return };
+        let to = d.to();
+        if let Some(mut leg) = d.leg.take() {
+            leg.tell_try(self.id, &to, TryOutcome::RangOut, None, rooms);
+            leg.close(self.id, rooms);
+        }
+        self.refuse(480, "the consultant did not take the call in time", rooms);
     }
 
     pub(super) fn direct_rings(&mut self, rooms: &mut Rooms) {
@@ -71,6 +89,7 @@ impl Call {
             self.direct_rejected(leg, Refused { status: 488, reason: Rejection::Response }, rooms);
             return;
         }
+        rooms.timers.cancel((id, Wake::RungOut));
         let consultant = d.consultant;
         let Some(arrival) = d.arrival.take() else { return };
         self.answer(&arrival, rooms);

@@ -368,6 +368,7 @@ impl Call {
         match &self.state {
             State::Talking(_) => self.aside_over(ForwardResult::NoAnswer, None, rooms),
             State::Transferring(_) => self.transfer_failed(ForwardResult::NoAnswer, None, rooms),
+            State::Direct(_) => self.direct_rung_out(rooms),
             _ => self.on_rung_out(rooms),
         }
     }
