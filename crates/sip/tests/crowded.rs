@@ -159,6 +159,21 @@ fn whatever_belongs_to_a_call_that_was_taken_goes_on() {
     assert!(w.events.iter().any(|e| matches!(e, Event::Cancelled { session } if *session == ringing)));
 }
 
+/// A proxy that forked sent the same call by two ways: one of them rings, and the other is told so (RFC 3261 section
+/// 8.2.2.2), for a 503 would speak against the whole.
+#[test]
+fn another_way_of_a_call_that_was_taken_is_a_loop_and_no_new_call() {
+    let mut w = World::new();
+    w.say(&invite(1));
+    let ringing = w.incoming().unwrap();
+    w.line.ring(ringing, 180, None, w.now);
+    w.poll();
+    w.line.set_crowded(true);
+    let answers = w.say(&request("INVITE", 1, 1, "other", "", ""));
+    assert!(answers[0].starts_with("SIP/2.0 482"), "{answers:?}");
+    assert_eq!(w.line.crowded_out(), (0, 0));
+}
+
 /// The second call of an attended transfer is part of a talk, too (RFC 3891, RFC 3911).
 #[test]
 fn a_call_that_names_a_talk_is_no_new_call() {

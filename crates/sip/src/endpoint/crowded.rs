@@ -1,6 +1,7 @@
 //! More calls than there is time for: new ones get 503 and leave nothing behind but a mark (RFC 3261 sections 8.2.7 and
-//! 21.5.4). Whatever belongs to a call that was taken goes on: copies of its INVITE, CANCEL, everything within its dialog, an INVITE that
-//! names it by Replaces or Join, and the calls of phones that are signed in, which are how consultants ask a colleague.
+//! 21.5.4). Whatever belongs to a call that was taken goes on: copies of its INVITE by whatever way, CANCEL, everything
+//! within its dialog, an INVITE that names it by Replaces or Join, and the calls of phones that are signed in, which are
+//! how consultants ask a colleague.
 
 use super::respond::way_back;
 use super::{Endpoint, Output};
@@ -84,7 +85,11 @@ impl Endpoint {
         let sum = self.stateless_sum(invite);
         if !self.crowd.knows(sum, now) {
             let of_a_talk = ["Replaces", "Join"].iter().any(|name| invite.header(name).is_some());
-            if !self.crowd.now || of_a_talk || self.registrar.has_flow(flow) {
+            if !self.crowd.now
+                || of_a_talk
+                || self.registrar.has_flow(flow)
+                || self.transactions.is_merged(invite)
+            {
                 return false;
             }
             self.crowd.remember(sum, now);
