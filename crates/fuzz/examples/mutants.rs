@@ -54,6 +54,8 @@ fn run(args: &[String]) -> Result<(), String> {
         "sdp" => Work::Target(target.1, Grammar::body),
         "digest" => Work::Target(target.1, Grammar::digest),
         "stream" => Work::Target(target.1, Grammar::stream),
+        "opening" => Work::Target(target.1, Grammar::opening),
+        "frames" => Work::Target(target.1, Grammar::frames),
         _ => Work::Target(target.1, Grammar::message),
     };
     let (mut grammar, since) = (Grammar::new(seed), Instant::now());

@@ -3,6 +3,18 @@
 
 use senim_base::Entropy;
 
+/// A fair opening of a WebSocket for SIP (RFC 7118 section 4.1).
+const OPENING: [&str; 8] = [
+    "GET / HTTP/1.1",
+    "Host: sip.example.kz",
+    "Upgrade: websocket",
+    "Connection: keep-alive, Upgrade",
+    "Origin: https://desk.example.kz",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: sip",
+    "Sec-WebSocket-Version: 13",
+];
+
 const METHODS: [&str; 16] = [
     "INVITE",
     "ACK",
@@ -291,6 +303,60 @@ impl Grammar {
             out.extend(self.message());
             let between = *self.pick(&[&b""[..], b"\r\n", b"\r\n\r\n", b"\0"]);
             out.extend_from_slice(between);
+        }
+        out
+    }
+
+    /// A request that opens a WebSocket, gone wrong in a line or two.
+    pub fn opening(&mut self) -> Vec<u8> {
+        let mut lines: Vec<Vec<u8>> = OPENING.iter().map(|line| line.as_bytes().to_vec()).collect();
+        for _ in 0..self.below(3) {
+            let at = self.below(lines.len());
+            match self.below(4) {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(at, lines[at].clone()),
+                2 => lines[at] = self.many(&lines[at].clone()),
+                _ => lines[at] = self.mutated(&lines[at].clone()),
+            }
+        }
+        let mut out = lines.join(&b"\r\n"[..]);
+        out.extend_from_slice(if self.one_in(8) { b"\r\n" } else { b"\r\n\r\n" });
+        out
+    }
+
+    /// Some WebSocket frames behind each other (RFC 6455 section 5.2): messages whole and in parts, pings, goodbyes,
+    /// lengths that lie, reserved bits and codes.
+    pub fn frames(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for _ in 0..1 + self.below(5) {
+            let payload = match self.below(4) {
+                0 => Vec::new(),
+                1 => self.message().into_iter().take(125).collect(),
+                _ => self.message(),
+            };
+            let code = *self.pick(&[1u8, 1, 1, 2, 0, 8, 9, 10, 3, 11]);
+            let end = if self.one_in(4) { 0 } else { 0x80 };
+            let reserved = if self.one_in(16) { 0x40 } else { 0 };
+            out.push(code | end | reserved);
+            let mask = if self.one_in(12) { 0 } else { 0x80 };
+            let said = if self.one_in(12) { payload.len() * 3 + 1 } else { payload.len() };
+            match said {
+                0..=125 => out.push(mask | said as u8),
+                126..=0xffff => {
+                    out.push(mask | 126);
+                    out.extend_from_slice(&(said as u16).to_be_bytes());
+                }
+                _ => {
+                    out.push(mask | 127);
+                    out.extend_from_slice(&(said as u64).to_be_bytes());
+                }
+            }
+            let key = [self.below(256) as u8, 7, 0, 0xa5];
+            if mask != 0 {
+                out.extend_from_slice(&key);
+            }
+            let masked = |(n, byte): (usize, u8)| if mask == 0 { byte } else { byte ^ key[n % 4] };
+            out.extend(payload.into_iter().enumerate().map(masked));
         }
         out
     }

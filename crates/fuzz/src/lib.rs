@@ -6,6 +6,7 @@
 //! *Invariant:* nobody depends on it, and it reads no clock.
 #![forbid(unsafe_code)]
 
+mod browser;
 mod grammar;
 mod house;
 pub mod targets;

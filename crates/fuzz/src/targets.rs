@@ -1,6 +1,9 @@
 //! One pure function a target. Each takes any bytes and says which promise they broke; a panic is one, too.
 
 use crate::{Broken, House};
+
+pub use crate::browser::{frames, opening};
+
 use senim_base::{Entropy, Instant};
 use senim_sdp::{Capabilities, Direction, Local, Negotiator, SessionDescription};
 use senim_sip::framer::HEAD_MAX;
@@ -14,13 +17,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub type Target = fn(&[u8]) -> Result<(), Broken>;
 
 /// Every target by name.
-pub const ALL: [(&str, Target); 7] = [
+pub const ALL: [(&str, Target); 9] = [
     ("message", message),
     ("uri", uri),
     ("sdp", sdp),
     ("digest", digest),
     ("stream", stream),
     ("websocket", websocket),
+    ("opening", opening),
+    ("frames", frames),
     ("endpoint", endpoint),
 ];
 

@@ -45,6 +45,16 @@ fn mutants_of_uris_descriptions_digests_and_streams_break_no_promise() {
     }
 }
 
+/// FEATURES S8.
+#[test]
+fn mutants_of_openings_and_frames_of_websockets_break_no_promise() {
+    let mut grammar = Grammar::new(114);
+    for _ in 0..5_000 {
+        survives("opening", targets::opening, &grammar.opening());
+        survives("frames", targets::frames, &grammar.frames());
+    }
+}
+
 #[test]
 fn the_same_seed_says_the_same() {
     let run = |seed| {
@@ -104,5 +114,5 @@ fn seeds_of_the_fuzzers_and_their_broken_copies_break_no_promise() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 12);
+    assert_eq!(seen, 16);
 }

@@ -15,7 +15,7 @@ mod websocket;
 pub use sender::{Counters, Sender};
 pub use tls::{Identity, OnReload, Tls, TlsFault, TlsFiles, TlsWhy};
 pub use upgrade::{HEAD_BYTES_MAX, Refusal, WebSocketRules, answer, head_end};
-pub use websocket::MESSAGE_BYTES_MAX;
+pub use websocket::{MESSAGE_BYTES_MAX, limits};
 
 use core::fmt;
 use core::time::Duration;

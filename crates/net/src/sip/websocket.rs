@@ -31,6 +31,16 @@ const PING_EVERY: Duration = Duration::from_secs(25);
 /// A peer from whom nothing came for so long, pongs included, is gone.
 const SILENT_MAX: Duration = Duration::from_secs(75);
 
+/// What the library that reads frames may take into memory.
+pub fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BYTES_MAX)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
 /// Opens a WebSocket on a connection and serves it until either side ends.
 pub(super) async fn serve<S>(mut io: S, link: Link, sender: Sender)
 where
@@ -38,13 +48,7 @@ where
 {
     match timeout(stream::left(link.due), open(&mut io, &sender)).await {
         Ok(Ok(Ok(rest))) => {
-            let config = WebSocketConfig::default()
-                .read_buffer_size(READ_BYTES)
-                .write_buffer_size(0)
-                .max_write_buffer_size(WRITE_BYTES_MAX)
-                .max_message_size(Some(MESSAGE_BYTES_MAX))
-                .max_frame_size(Some(MESSAGE_BYTES_MAX));
-            let socket = WebSocketStream::from_partially_read(io, rest, Role::Server, Some(config)).await;
+            let socket = WebSocketStream::from_partially_read(io, rest, Role::Server, Some(limits())).await;
             converse(socket, link, sender).await;
         }
         Ok(Ok(Err(refusal))) => {
