@@ -10,7 +10,7 @@ use crate::secure::SEALED_MAX;
 use core::net::SocketAddr;
 use senim_audio::Bank;
 use senim_base::{CallId, Instant, LegId, PlayId, RecordingId};
-use senim_rtp::is_rtcp;
+use senim_rtp::Kind;
 
 /// Ceiling of legs in one call; a further one is refused with `OpenFailed`.
 pub const LEGS_MAX: usize = 16;
@@ -94,7 +94,15 @@ impl Session {
         out: &mut Outbox,
     ) {
         let Some(speaker) = self.leg(leg) else { return };
-        let is_report = rtcp || is_rtcp(bytes);
+        let is_report = match Kind::of(bytes) {
+            Kind::Rtcp => true,
+            Kind::Rtp => rtcp,
+            // No leg has keys or ways of its own to agree on: such datagrams mean nothing here.
+            Kind::Stun | Kind::Dtls | Kind::Other => {
+                speaker.malformed += 1;
+                return;
+            }
+        };
         let mut room;
         let bytes = if speaker.is_sealed() {
             room = [0; SEALED_MAX];

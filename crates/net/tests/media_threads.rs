@@ -9,7 +9,7 @@ use senim_base::{CallId, Instant, LegId, PlayId, RecordingId, TrackId};
 use senim_media::{Event, Order, StreamConfig};
 use senim_net::media::{MediaPool, MediaSettings, ORDERS_MAX, OrderFault};
 use senim_recorder::Frame;
-use senim_rtp::{Header, Packet, is_rtcp};
+use senim_rtp::{Header, Kind, Packet};
 use senim_sdp::{Codec, Direction};
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, channel};
@@ -127,7 +127,7 @@ impl Phone {
         let mut bytes = [0; 2_048];
         while pcm.len() < packets * 160 {
             let len = self.socket.recv(&mut bytes).expect("sound comes");
-            if !is_rtcp(&bytes[..len]) {
+            if Kind::of(&bytes[..len]) != Kind::Rtcp {
                 let packet = Packet::read(&bytes[..len]).unwrap();
                 pcm.extend(packet.payload.iter().map(|byte| g711::alaw_decode(*byte)));
             }

@@ -5,7 +5,7 @@ use crate::phone::{Event, Output, Phone};
 use crate::sound::Microphone;
 use senim_audio::g711;
 use senim_base::Instant;
-use senim_rtp::{Packet, is_rtcp};
+use senim_rtp::{Kind, Packet};
 use senim_sdp::{Codec, Direction, Local, Negotiated, Negotiator};
 use senim_sip::{Ending, Event as SipEvent, Invitation, Outgoing, SessionId};
 
@@ -310,7 +310,7 @@ impl Phone {
 
     pub(crate) fn listen(&mut self, bytes: &[u8], now: Instant) {
         let Some(agreed) = self.talk.as_ref().and_then(Talk::agreed) else { return };
-        if is_rtcp(bytes) {
+        if Kind::of(bytes) == Kind::Rtcp {
             return;
         }
         let Ok(packet) = Packet::read(bytes) else { return };

@@ -56,11 +56,6 @@ impl fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// Whether a datagram on a shared port is RTCP (RFC 5761 §4): packet types 192 to 223.
-pub fn is_rtcp(bytes: &[u8]) -> bool {
-    matches!(bytes, [first, 192..=223, ..] if first >> 6 == 2)
-}
-
 impl<'a> Packet<'a> {
     /// Reads a packet without copying.
     ///
@@ -128,7 +123,6 @@ mod tests {
             if let Ok(packet) = Packet::read(&bytes) {
                 prop_assert!(packet.payload.len() + HEADER_LEN <= bytes.len());
             }
-            let _ = is_rtcp(&bytes);
         }
 
         #[test]
@@ -155,14 +149,5 @@ mod tests {
         assert_eq!(Packet::read(&bytes).unwrap().payload, [1, 2, 3]);
         assert_eq!(Packet::read(&bytes[..20]), Err(Fault::Short { got: 20 }));
         assert_eq!(Packet::read(&[0x40; 12]), Err(Fault::Version(1)));
-    }
-
-    #[test]
-    fn rtcp_is_told_from_rtp_on_one_port() {
-        assert!(is_rtcp(&[0x81, 200, 0, 6]));
-        assert!(is_rtcp(&[0x81, 203]));
-        assert!(!is_rtcp(&[0x80, 8]));
-        assert!(!is_rtcp(&[0x80, 0x80 | 8]));
-        assert!(!is_rtcp(&[]));
     }
 }

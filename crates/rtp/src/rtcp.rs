@@ -256,7 +256,7 @@ mod tests {
             let report = Report { ssrc, sender, block, bye };
             let mut out = [0; REPORT_LEN_MAX];
             let len = report.write(&mut out);
-            prop_assert!(crate::is_rtcp(&out[..len]));
+            prop_assert_eq!(crate::Kind::of(&out[..len]), crate::Kind::Rtcp);
             prop_assert_eq!(Report::read(&out[..len], 7), Ok(report));
             let kinds: Vec<u8> = rtcp_types::Compound::parse(&out[..len]).unwrap()
                 .map(|packet| match packet.unwrap() {
