@@ -27,7 +27,8 @@ cargo xtask VERB
                   them, through the switch: nothing left alive, memory flat
   fuzz [--messages N] [--seed S] [--target T]
                   a million mutated messages at the endpoint, or so many at one target
-                  (message, uri, sdp, digest, stream, opening, frames): every promise held, or which broke
+                  (message, uri, sdp, digest, stream, opening, frames, rtp, rtcp, srtp,
+                  telephone_event, demux, call): every promise held, or which broke
   bench [--calls N] [--seconds S] [--hold] [--built]
                   the line's figures beside the bare machine's and the goals; --hold seeks
                   how much one core holds (about ten minutes); --built takes the release

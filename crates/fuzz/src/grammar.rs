@@ -361,6 +361,85 @@ impl Grammar {
         out
     }
 
+    /// A datagram at a port of sound: RTP, a report, a telephone event, a connectivity check, a handshake, or hardly
+    /// any of them.
+    pub fn datagram(&mut self) -> Vec<u8> {
+        let mut out = match self.below(8) {
+            0 => self.report(),
+            1 => vec![0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42],
+            2 => vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40],
+            3 => self.noise(64),
+            _ => self.packet(),
+        };
+        if self.one_in(3) && !out.is_empty() {
+            for _ in 0..=self.below(3) {
+                let at = self.below(out.len());
+                out[at] = *self.pick(&[0, 1, 3, 0x3f, 0x7f, 0x80, 0xbf, 0xc0, 0xc8, 0xff]);
+            }
+        }
+        if self.one_in(4) {
+            out.truncate(self.below(out.len() + 1));
+        }
+        if self.one_in(8) {
+            let more = self.noise(40);
+            out.extend(more);
+        }
+        out
+    }
+
+    /// Telephone events with timestamps, as the target of that name takes them.
+    pub fn telephone_events(&mut self) -> Vec<u8> {
+        let mut stamp = *self.pick(&[0u32, 0xffff_ff00, 0x8000_0000, 7]);
+        let mut out = Vec::new();
+        for _ in 0..self.below(12) {
+            if self.one_in(2) {
+                stamp = stamp.wrapping_add(*self.pick(&[160, 65_535, 80_000, 0x8000_0000, u32::MAX]));
+            }
+            out.extend_from_slice(&stamp.to_be_bytes());
+            let code = *self.pick(&[0u8, 5, 11, 15, 16, 255]);
+            let flags = *self.pick(&[0u8, 10, 0x80, 0x8a, 0x40, 0xff]);
+            let length = *self.pick(&[0u16, 160, 800, u16::MAX]);
+            out.extend_from_slice(&[code, flags]);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        out
+    }
+
+    fn packet(&mut self) -> Vec<u8> {
+        let (first, kind) = (
+            *self.pick(&[0x80u8, 0x80, 0x80, 0x90, 0xa0, 0x81, 0xbf]),
+            *self.pick(&[8u8, 0x88, 0, 101, 13, 96]),
+        );
+        let mut out = vec![first, kind];
+        let seq = *self.pick(&[0u16, 1, 2, 3, 100, 3_000, 0x7fff, 0x8000, 0xffff]);
+        out.extend_from_slice(&seq.to_be_bytes());
+        for ticks in [&[0u32, 160, 320, 0x7fff_ffff, u32::MAX][..], &[0x1001, 0x1002, 5]] {
+            let four = *self.pick(ticks);
+            out.extend_from_slice(&four.to_be_bytes());
+        }
+        let len = *self.pick(&[0usize, 4, 80, 160, 170, 240, 480, 1_500]);
+        let sound = self.noise(len);
+        out.extend(sound);
+        out
+    }
+
+    fn report(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for _ in 0..1 + self.below(4) {
+            let (count, kind) = (self.below(4) as u8, *self.pick(&[200u8, 201, 202, 203, 204, 207]));
+            let words = *self.pick(&[0u16, 1, 5, 6, 7, 12, 0xffff]);
+            out.extend_from_slice(&[0x80 | count, kind]);
+            out.extend_from_slice(&words.to_be_bytes());
+            let body = self.noise(usize::from(words % 32) * 4);
+            out.extend(body);
+        }
+        out
+    }
+
+    fn noise(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.below(256) as u8).collect()
+    }
+
     /// A message as it should be, line by line.
     fn fair(&mut self) -> Vec<Vec<u8>> {
         self.n += 1;

@@ -3,6 +3,7 @@
 use crate::{Broken, House};
 
 pub use crate::browser::{frames, opening};
+pub use crate::sound::{call, demux, rtcp, rtp, srtp, telephone_event};
 
 use senim_base::{Entropy, Instant};
 use senim_sdp::{Capabilities, Direction, Local, Negotiator, SessionDescription};
@@ -17,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub type Target = fn(&[u8]) -> Result<(), Broken>;
 
 /// Every target by name.
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 15] = [
     ("message", message),
     ("uri", uri),
     ("sdp", sdp),
@@ -26,6 +27,12 @@ pub const ALL: [(&str, Target); 9] = [
     ("websocket", websocket),
     ("opening", opening),
     ("frames", frames),
+    ("rtp", rtp),
+    ("rtcp", rtcp),
+    ("srtp", srtp),
+    ("telephone_event", telephone_event),
+    ("demux", demux),
+    ("call", call),
     ("endpoint", endpoint),
 ];
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A helper of a test fails as the test does.
 
 use senim_base::Entropy;
-use senim_fuzz::{Grammar, House, targets};
+use senim_fuzz::{Grammar, House, Studio, targets};
 use std::path::Path;
 
 fn survives(name: &str, target: targets::Target, bytes: &[u8]) {
@@ -53,6 +53,28 @@ fn mutants_of_openings_and_frames_of_websockets_break_no_promise() {
         survives("opening", targets::opening, &grammar.opening());
         survives("frames", targets::frames, &grammar.frames());
     }
+}
+
+/// FEATURES S8, THREATS «Packets that are no packets».
+#[test]
+fn mutants_of_packets_break_no_promise_and_no_talk() {
+    let mut grammar = Grammar::new(115);
+    let mut studio = Studio::new().unwrap();
+    for n in 0..40_000 {
+        let bytes = grammar.datagram();
+        for (name, target) in
+            [("rtp", targets::rtp as targets::Target), ("rtcp", targets::rtcp), ("demux", targets::demux)]
+        {
+            survives(name, target, &bytes);
+        }
+        survives("telephone_event", targets::telephone_event, &grammar.telephone_events());
+        if n % 20 == 0 {
+            survives("srtp", targets::srtp, &bytes);
+            survives("call", targets::call, &bytes);
+        }
+        assert_eq!(studio.datagram(&bytes), Ok(()), "{bytes:?}");
+    }
+    assert_eq!(studio.rest(), Ok(()));
 }
 
 #[test]
@@ -114,5 +136,5 @@ fn seeds_of_the_fuzzers_and_their_broken_copies_break_no_promise() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 16);
+    assert_eq!(seen, 27);
 }
