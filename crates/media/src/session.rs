@@ -43,6 +43,11 @@ impl Session {
         self.legs.is_empty()
     }
 
+    /// Packets of some leg are passed on to another as they come: who carries them shall not let them wait.
+    pub fn passes(&self) -> bool {
+        self.legs.iter().any(|leg| matches!(leg.source, Source::Leg(_)))
+    }
+
     /// Obeys an order. May allocate; packets and ticks do not.
     pub fn order(&mut self, order: &Order, now: Instant, out: &mut Outbox) {
         match order {

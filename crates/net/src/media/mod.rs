@@ -2,14 +2,15 @@
 //! events go out by a function, sound for the recorder goes into a ring; on the packet path nothing waits and
 //! nothing allocates.
 
+mod beat;
 mod ports;
 mod tape;
+mod watch;
 mod worker;
 
 use core::fmt;
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use mio::{Poll, Waker};
 use rtrb::{Consumer, RingBuffer};
 use senim_audio::Bank;
 use senim_base::{CallId, Entropy, Instant};
@@ -19,7 +20,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
-use worker::{Command, Orders, WAKER, Worker};
+use watch::{Bell, Watch};
+use worker::{Command, Orders, Worker};
 
 /// Ceiling of orders waiting for one worker; a further one is refused to the switch.
 pub const ORDERS_MAX: usize = 65_536;
@@ -108,7 +110,7 @@ struct Thread {
     orders: Sender<Command>,
     /// Orders that wait; a queue with places for all of them would take memory while there are none.
     waiting: Arc<AtomicUsize>,
-    waker: Waker,
+    bell: Bell,
     /// Orders were given that the worker was not woken for.
     unheard: AtomicBool,
     thread: JoinHandle<()>,
@@ -118,8 +120,7 @@ impl Thread {
     /// Rings once for however many orders wait.
     fn wake(&self) {
         if self.unheard.swap(false, Ordering::AcqRel) {
-            // A waker that fails means a worker that is awake or gone; either way the queue tells.
-            let _ = self.waker.wake();
+            self.bell.ring();
         }
     }
 }
@@ -157,8 +158,8 @@ impl MediaPool {
         let mut threads = Vec::new();
         let mut rings = Vec::new();
         for n in 0..settings.workers.max(1) {
-            let poll = Poll::new()?;
-            let waker = Waker::new(poll.registry(), WAKER)?;
+            let watch = Watch::new()?;
+            let bell = watch.bell();
             let (orders, queue) = channel();
             let waiting = Arc::new(AtomicUsize::new(0));
             let queue = Orders { queue, waiting: Arc::clone(&waiting) };
@@ -167,9 +168,9 @@ impl MediaPool {
             let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
             let binds = settings.binds;
             let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
-                Worker::new(poll, queue, binds, bank, entropy, producer, counters, clock, on_event).run();
+                Worker::new(watch, queue, binds, bank, entropy, producer, counters, clock, on_event).run();
             })?;
-            threads.push(Thread { orders, waiting, waker, unheard: AtomicBool::new(false), thread });
+            threads.push(Thread { orders, waiting, bell, unheard: AtomicBool::new(false), thread });
             rings.push(consumer);
         }
         Ok((MediaPool { threads, counters }, rings))
@@ -213,7 +214,7 @@ impl MediaPool {
     pub fn stop(self) {
         for thread in &self.threads {
             let _ = thread.orders.send(Command::Stop);
-            let _ = thread.waker.wake();
+            thread.bell.ring();
         }
         for thread in self.threads {
             let _ = thread.thread.join();

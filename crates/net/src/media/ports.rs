@@ -1,11 +1,11 @@
-//! The sockets of a worker: a pair a leg, RTP and RTCP, known to epoll by their place in a table.
+//! The sockets of a worker: a pair a leg, RTP and RTCP, watched under their place in a table.
 
+use super::watch::Watch;
 use core::net::{IpAddr, SocketAddr};
-use mio::net::UdpSocket;
-use mio::{Interest, Registry, Token};
 use senim_base::LegId;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
+use std::net::UdpSocket;
 
 /// Expedited Forwarding (RFC 3246), shifted past the ECN bits.
 const TOS_EF: u32 = 46 << 2;
@@ -30,7 +30,7 @@ impl Ports {
     /// Binds RTP to `port` and RTCP to the next, both or none. Gives their places.
     pub(crate) fn open(
         &mut self,
-        registry: &Registry,
+        watch: &Watch,
         bind: IpAddr,
         port: u16,
         (seat, leg): (usize, LegId),
@@ -38,8 +38,8 @@ impl Ports {
         let next = port.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
         let rtp = bound(SocketAddr::new(bind, port))?;
         let rtcp = bound(SocketAddr::new(bind, next))?;
-        let first = self.put(registry, Port { socket: rtp, seat, leg, rtcp: false })?;
-        match self.put(registry, Port { socket: rtcp, seat, leg, rtcp: true }) {
+        let first = self.put(watch, Port { socket: rtp, seat, leg, rtcp: false })?;
+        match self.put(watch, Port { socket: rtcp, seat, leg, rtcp: true }) {
             Ok(second) => Ok([first, second]),
             Err(fault) => {
                 self.close(first);
@@ -52,19 +52,19 @@ impl Ports {
         self.table.get(place)?.as_ref()
     }
 
-    /// Closes the socket, which takes it out of epoll, too.
+    /// Closes the socket, which ends its watching, too.
     pub(crate) fn close(&mut self, place: usize) {
         if self.table.get_mut(place).is_some_and(|slot| slot.take().is_some()) {
             self.free.push(place);
         }
     }
 
-    fn put(&mut self, registry: &Registry, mut port: Port) -> io::Result<usize> {
+    fn put(&mut self, watch: &Watch, port: Port) -> io::Result<usize> {
         let place = self.free.pop().unwrap_or_else(|| {
             self.table.push(None);
             self.table.len() - 1
         });
-        if let Err(fault) = registry.register(&mut port.socket, Token(place), Interest::READABLE) {
+        if let Err(fault) = watch.add(&port.socket, place) {
             self.free.push(place);
             return Err(fault);
         }
@@ -84,5 +84,5 @@ fn bound(address: SocketAddr) -> io::Result<UdpSocket> {
     // A network that forbids marking must not forbid calling.
     let _ = if address.is_ipv4() { socket.set_tos_v4(TOS_EF) } else { socket.set_tclass_v6(TOS_EF) };
     socket.bind(&address.into())?;
-    Ok(UdpSocket::from_std(socket.into()))
+    Ok(socket.into())
 }

@@ -1,40 +1,34 @@
 //! One media thread: waits on its sockets until the next deadline, feeds sessions, does what they ask.
 
+use super::beat::Beat;
 use super::ports::Ports;
 use super::tape::Tape;
+use super::watch::{Ready, Watch};
 use super::{Binds, Counters};
-use crate::Pace;
 use core::cmp::Reverse;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use mio::{Events, Poll, Token};
 use rtrb::Producer;
 use senim_audio::Bank;
 use senim_base::{CallId, Entropy, Instant, LegId};
 use senim_media::{Event, Item, Order, Outbox, Session};
 use senim_recorder::Frame;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-/// The token of the waker; sockets count from 0.
-pub(crate) const WAKER: Token = Token(usize::MAX);
 /// Ceiling of calls of one worker; a leg of a further one is refused with `OpenFailed`.
 const SEATS_MAX: usize = 16_384;
-/// Datagrams taken from one socket in a row, so that a flood on one port does not hold up the others.
-const DRAIN_MAX: usize = 64;
-/// Readiness taken from epoll at once.
-const READY_MAX: usize = 1_024;
+/// Looks at the sockets in a row, one datagram of each: a flood on one port holds up neither the others nor what is due.
+const LOOKS_MAX: usize = 64;
 /// No longer sleep than this: a missed wake-up must not last.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How often ends of recordings are offered to a full ring.
 const RETRY_EVERY: Duration = Duration::from_millis(10);
 /// How long the last frames may take into the ring when we stop.
 const STOP_MAX: Duration = Duration::from_secs(2);
-/// A worker that is at work for a third of the time looks at its sockets in slots.
-const BUSY: u32 = 3;
-const SLOT: Duration = Duration::from_millis(1);
+/// How late the kernel may wake a worker for the sake of waking others together; by default it takes 50 µs.
+const SLACK_NS: u64 = 5_000;
 /// Largest datagram read whole; RTP of a telephone is below 600 bytes.
 const DATAGRAM_MAX: usize = 2_048;
 
@@ -58,10 +52,12 @@ struct Seat {
     legs: Vec<(LegId, [usize; 2])>,
     /// The earliest entry of the heap for this seat, if one stands.
     scheduled: Option<Instant>,
+    /// Its packets are passed on as they come.
+    passes: bool,
 }
 
 pub(crate) struct Worker<C, E> {
-    poll: Poll,
+    watch: Watch,
     orders: Orders,
     binds: Binds,
     bank: Arc<Bank>,
@@ -74,8 +70,10 @@ pub(crate) struct Worker<C, E> {
     /// Seats by deadline; entries may be stale or early, a tick for nothing does no harm.
     due: BinaryHeap<Reverse<(Instant, usize)>>,
     ports: Ports,
-    /// Sockets that held more than [`DRAIN_MAX`] datagrams.
-    undrained: Vec<usize>,
+    /// Seats that pass packets on as they come.
+    passing: usize,
+    ready: Ready,
+    datagram: Box<[u8; DATAGRAM_MAX]>,
     out: Outbox,
     tape: Tape,
     counters: Arc<Counters>,
@@ -85,7 +83,7 @@ pub(crate) struct Worker<C, E> {
 impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     #[allow(clippy::too_many_arguments)] // made in one place, all of it its own
     pub(crate) fn new(
-        poll: Poll,
+        watch: Watch,
         orders: Orders,
         binds: Binds,
         bank: Arc<Bank>,
@@ -97,7 +95,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     ) -> Self {
         let tape = Tape::new(ring, Arc::clone(&counters));
         Worker {
-            poll,
+            watch,
             orders,
             binds,
             bank,
@@ -109,7 +107,9 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
             by_call: BTreeMap::new(),
             due: BinaryHeap::with_capacity(1_024),
             ports: Ports::default(),
-            undrained: Vec::with_capacity(64),
+            passing: 0,
+            ready: Ready::default(),
+            datagram: Box::new([0; DATAGRAM_MAX]),
             out: Outbox::new(),
             tape,
             counters,
@@ -118,71 +118,71 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     }
 
     pub(crate) fn run(mut self) {
-        let mut events = Events::with_capacity(READY_MAX);
-        let mut ready = Vec::with_capacity(READY_MAX);
-        let mut pace = Pace::new(BUSY, SLOT, (self.clock)());
-        let mut began = (self.clock)();
+        // Where it is not to be had, slots are a little longer.
+        let _ = rustix::thread::set_current_timer_slack(core::num::NonZeroU64::new(SLACK_NS));
+        let mut looked = (self.clock)();
+        let mut beat = Beat::new(looked);
         while !self.stopping {
-            let now = (self.clock)();
-            let nap = pace.sleep(began, now);
-            if !nap.is_zero() {
-                std::thread::sleep(nap);
-            }
-            began = (self.clock)();
-            let timeout = if nap.is_zero() { self.timeout(began) } else { Duration::ZERO };
-            if let Err(fault) = self.poll.poll(&mut events, Some(timeout))
-                && fault.kind() != ErrorKind::Interrupted
-            {
-                // Epoll itself failed: without it a worker is deaf. Not to spin, and to keep sending what is due.
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            let from = (self.clock)();
-            if nap.is_zero() {
-                began = from;
-            }
-            ready.extend(events.iter().map(|event| event.token().0).filter(|place| *place != WAKER.0));
-            ready.append(&mut self.undrained);
-            for place in ready.drain(..) {
-                self.drain_socket(place);
-            }
-            self.drain_orders();
-            self.run_due();
-            self.tape.retry((self.clock)());
+            self.rest(&beat, looked);
+            looked = (self.clock)();
+            let found = self.turn(looked);
             let to = (self.clock)();
-            pace.worked(from, to);
-            self.counters.busy_us.fetch_add(to.since(from).as_micros() as u64, Ordering::Relaxed);
+            beat.looked(looked, to, found, self.passing > 0);
+            self.counters.busy_us.fetch_add(to.since(looked).as_micros() as u64, Ordering::Relaxed);
         }
         self.close();
     }
 
-    fn timeout(&self, now: Instant) -> Duration {
-        if !self.undrained.is_empty() {
-            return Duration::ZERO;
+    /// Until the next beat, or until something comes or is due.
+    fn rest(&mut self, beat: &Beat, looked: Instant) {
+        let now = (self.clock)();
+        if let Some(nap) = beat.sleep(looked, now) {
+            if !nap.is_zero() {
+                std::thread::sleep(nap);
+            }
+            return;
         }
         let due = self.due.peek().map_or(SLEEP_MAX, |Reverse((at, _))| at.since(now));
         let limit = if self.tape.is_waiting() { RETRY_EVERY } else { SLEEP_MAX };
-        due.min(limit)
+        if self.watch.wait(due.min(limit)).is_err() {
+            // Waiting itself failed. Not to spin, and to keep sending what is due.
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
-    fn drain_socket(&mut self, place: usize) {
-        let mut bytes = [0; DATAGRAM_MAX];
-        for _ in 0..DRAIN_MAX {
-            let Some(port) = self.ports.get(place) else { return };
-            let (seat, leg, rtcp) = (port.seat, port.leg, port.rtcp);
-            let (len, from) = match port.socket.recv_from(&mut bytes) {
-                Ok(got) => got,
-                Err(fault) if fault.kind() == ErrorKind::WouldBlock => return,
-                // An ICMP answer to something we sent, or a signal: the socket goes on.
-                Err(_) => continue,
-            };
-            self.counters.received.fetch_add(1, Ordering::Relaxed);
-            let now = (self.clock)();
-            if let (Some(Some(at)), Some(datagram)) = (self.seats.get_mut(seat), bytes.get(..len)) {
-                at.session.packet(leg, from, rtcp, datagram, now, &mut self.out);
+    /// Does all that is to be done at `now`; how many packets and deadlines that was.
+    fn turn(&mut self, now: Instant) -> usize {
+        let mut found = 0;
+        for _ in 0..LOOKS_MAX {
+            let mut ready = core::mem::take(&mut self.ready);
+            self.watch.look(&mut ready);
+            let before = found;
+            for place in ready.sockets() {
+                self.take(place, now);
+                found += 1;
             }
-            self.carry_out(seat, now);
+            self.ready = ready;
+            if found == before {
+                break;
+            }
         }
-        self.undrained.push(place);
+        self.drain_orders();
+        found += self.run_due((self.clock)());
+        self.tape.retry(now);
+        found
+    }
+
+    /// Takes one datagram of a socket.
+    fn take(&mut self, place: usize, now: Instant) {
+        let Some(port) = self.ports.get(place) else { return };
+        let (seat, leg, rtcp) = (port.seat, port.leg, port.rtcp);
+        // An error is an ICMP answer to something we sent: the socket goes on.
+        let Ok((len, from)) = port.socket.recv_from(&mut *self.datagram) else { return };
+        self.counters.received.fetch_add(1, Ordering::Relaxed);
+        if let (Some(Some(at)), Some(datagram)) = (self.seats.get_mut(seat), self.datagram.get(..len)) {
+            at.session.packet(leg, from, rtcp, datagram, now, &mut self.out);
+        }
+        self.carry_out(seat, now);
     }
 
     fn drain_orders(&mut self) {
@@ -225,6 +225,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         if let Some(Some(at)) = self.seats.get_mut(seat) {
             at.session.order(order, now, &mut self.out);
         }
+        self.note_passing(seat);
         self.carry_out(seat, now);
         if matches!(order, Order::CloseSession) {
             self.by_call.remove(&call);
@@ -232,6 +233,17 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
                 *at = None;
                 self.free.push(seat);
             }
+        }
+    }
+
+    /// Only orders change who passes packets on.
+    fn note_passing(&mut self, seat: usize) {
+        let Some(Some(at)) = self.seats.get_mut(seat) else { return };
+        let passes = at.session.passes();
+        match (core::mem::replace(&mut at.passes, passes), passes) {
+            (false, true) => self.passing += 1,
+            (true, false) => self.passing = self.passing.saturating_sub(1),
+            _ => {}
         }
     }
 
@@ -247,7 +259,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
             })
         });
         let bind = self.binds.of(ipv6);
-        let Ok(places) = self.ports.open(self.poll.registry(), bind, port, (seat, leg)) else {
+        let Ok(places) = self.ports.open(&self.watch, bind, port, (seat, leg)) else {
             if known.is_none() {
                 self.free.push(seat);
             }
@@ -260,6 +272,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
                 session: Session::new(call, seed),
                 legs: Vec::new(),
                 scheduled: None,
+                passes: false,
             });
             at.session.order(&Order::Open { leg, port, ipv6 }, now, &mut self.out);
             at.legs.push((leg, places));
@@ -272,13 +285,14 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         !refused
     }
 
-    fn run_due(&mut self) {
-        let now = (self.clock)();
-        while let Some(Reverse((at, seat))) = self.due.peek().copied() {
-            if at > now {
-                return;
-            }
+    /// Runs what is due; how many that was.
+    fn run_due(&mut self, now: Instant) -> usize {
+        let mut ran = 0;
+        while let Some(Reverse((at, seat))) = self.due.peek().copied()
+            && at <= now
+        {
             self.due.pop();
+            ran += 1;
             let Some(Some(place)) = self.seats.get_mut(seat) else { continue };
             if place.scheduled == Some(at) {
                 place.scheduled = None;
@@ -286,6 +300,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
             place.session.tick(&self.bank, now, &mut self.out);
             self.carry_out(seat, now);
         }
+        ran
     }
 
     /// Does what a session left in the outbox, and notes its next deadline.
