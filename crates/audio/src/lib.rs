@@ -1,5 +1,6 @@
 //! Sound as the telephone knows it: 8 kHz, one channel, G.711; and the wider codecs of softphones beside it, G.722 and
-//! Opus ([`codec`]). Tones, digits in band, prompts in memory, and an ear for tests.
+//! Opus ([`codec`]). Tones, digits in band, prompts in memory, what is heard where a packet is missing, and an ear for
+//! tests.
 //!
 //! Everything works on plain slices of samples and keeps no clock: whoever calls knows what time a block belongs to.
 //! Prompts are decoded once, at start ([`decode()`]), and kept in the [`Bank`] in both laws, so that the packet path
@@ -10,6 +11,7 @@
 
 pub mod bank;
 pub mod codec;
+pub mod conceal;
 pub mod decode;
 pub mod dtmf;
 pub mod g711;
@@ -18,12 +20,15 @@ pub mod goertzel;
 pub mod listen;
 pub mod loudness;
 pub mod music;
+pub mod noise;
 mod opus;
+mod pitch;
 mod plain;
 pub mod resample;
+pub mod stretch;
 pub mod tone;
 
-pub use bank::{Bank, Clip};
+pub use bank::{Bank, Clip, PACKET_SAMPLES};
 pub use codec::{Band, Coding, DECODED_MAX, Decoder, ENCODED_MAX, Encoder, Wishes};
 pub use decode::{Fault as DecodeFault, decode};
 pub use goertzel::power;
