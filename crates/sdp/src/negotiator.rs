@@ -53,9 +53,10 @@ struct Offered {
 /// 8.3.2), so an offer of ours repeats what an answer of ours took over from the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct PayloadTypes {
-    pcma: u8,
-    pcmu: u8,
-    telephone_event: u8,
+    /// In the order of [`Codec::ALL`].
+    codecs: [u8; Codec::ALL.len()],
+    /// Telephone events on the clock of 8 kHz, and on that of 48.
+    events: [u8; 2],
 }
 
 impl Negotiator {
@@ -70,7 +71,7 @@ impl Negotiator {
             said: String::new(),
             lines: vec![audio],
             audio: 0,
-            types: PayloadTypes { pcma: 8, pcmu: 0, telephone_event: 101 },
+            types: PayloadTypes { codecs: Codec::ALL.map(Codec::payload_type), events: [101, 110] },
             key_tag: 1,
             offered: None,
             current: None,
@@ -109,14 +110,14 @@ impl Negotiator {
     pub fn offer(&mut self, direction: Direction) -> String {
         let formats: Vec<_> =
             self.offer_codecs().into_iter().map(|codec| (codec, self.types.of(codec))).collect();
-        let event = self.capabilities.telephone_event.then_some(self.types.telephone_event);
+        let events = self.offer_events();
         let before = match self.offered.take() {
             Some(open) if open.open => open.before,
             _ => self.current.clone(),
         };
         self.offered = Some(Offered { direction, open: true, before });
         let keys = self.key_lines();
-        let audio = self.audio_line(&formats, event, direction, self.capabilities.rtcp_mux, &keys);
+        let audio = self.audio_line(&formats, &events, direction, self.capabilities.rtcp_mux, &keys);
         self.say(audio)
     }
 
@@ -139,7 +140,7 @@ impl Negotiator {
             .next()
             .copied()
             .ok_or(Fault::NoCommonCodec)?;
-        let event = stream.telephone_event.filter(|_| self.capabilities.telephone_event);
+        let event = stream.event(codec).filter(|_| self.capabilities.telephone_event);
         let line = protection(media, &self.capabilities)?;
         let ours = |line: &Crypto| self.capabilities.keys.iter().find(|key| key.suite() == line.key.suite());
         let keys = line.as_ref().and_then(|line| Some((line.tag, ours(line)?.clone(), line.key.clone())));
@@ -149,7 +150,7 @@ impl Negotiator {
             codec,
             send: payload_type,
             receive: payload_type,
-            events: event.map(|pt| (pt, pt)),
+            events: event.map(|(clock_hz, pt)| (clock_hz, pt, pt)),
             keys: keys.map(|(_, send, receive)| Keys { send, receive }),
         };
         let agreed = self.agree(&stream, &terms, want)?;
@@ -160,7 +161,13 @@ impl Negotiator {
         self.offered = None;
         self.current = Some(agreed.clone());
         self.key_tag = said.first().map_or(self.key_tag, |line| line.tag);
-        let line = self.audio_line(&[(codec, payload_type)], event, agreed.direction, agreed.rtcp_mux, &said);
+        let line = self.audio_line(
+            &[(codec, payload_type)],
+            event.as_slice(),
+            agreed.direction,
+            agreed.rtcp_mux,
+            &said,
+        );
         Ok((self.say(line), agreed))
     }
 
@@ -179,8 +186,8 @@ impl Negotiator {
         // RFC 3264 section 6.1: the answer's order is the answerer's preference.
         let known = stream.codecs.iter().find(|(codec, _)| ours.contains(codec));
         let (codec, send) = known.copied().ok_or(Fault::NoCommonCodec)?;
-        let event = stream.telephone_event.filter(|_| self.capabilities.telephone_event);
-        let events = event.map(|send| (send, self.types.telephone_event));
+        let event = stream.event(codec).filter(|_| self.capabilities.telephone_event);
+        let events = event.map(|(clock_hz, send)| (clock_hz, send, self.types.event(clock_hz)));
         let terms = Terms { codec, send, receive: self.types.of(codec), events, keys };
         let agreed = self.agree(&stream, &terms, direction)?;
         self.key_tag = tag;
@@ -232,6 +239,15 @@ impl Negotiator {
         codecs
     }
 
+    /// Events on the clock of each codec that is offered.
+    fn offer_events(&self) -> Vec<(u32, u8)> {
+        let mut clocks: Vec<u32> = self.capabilities.codecs.iter().map(|codec| codec.clock_hz()).collect();
+        clocks.sort_unstable();
+        clocks.dedup();
+        clocks.retain(|_| self.capabilities.telephone_event);
+        clocks.into_iter().map(|clock_hz| (clock_hz, self.types.event(clock_hz))).collect()
+    }
+
     fn agree(&self, stream: &Stream, terms: &Terms, want: Direction) -> Result<Negotiated, Fault> {
         let local = self.local.address.ip().to_canonical();
         if stream.address.is_some_and(|ip| ip.is_ipv4() != local.is_ipv4()) {
@@ -250,8 +266,11 @@ impl Negotiator {
             codec: terms.codec,
             send_payload_type: terms.send,
             receive_payload_type: terms.receive,
-            send_telephone_event: terms.events.map(|(send, _)| send),
-            receive_telephone_event: terms.events.map(|(_, receive)| receive),
+            send_telephone_event: terms.events.map(|(_, send, _)| send),
+            receive_telephone_event: terms.events.map(|(_, _, receive)| receive),
+            telephone_event_hz: terms.events.map_or(terms.codec.clock_hz(), |(clock_hz, ..)| clock_hz),
+            opus_fec: stream.opus.fec,
+            opus_dtx: stream.opus.dtx,
             send_ptime_ms: stream
                 .ptime_ms
                 .unwrap_or_else(|| self.capabilities.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end())),
@@ -264,7 +283,7 @@ impl Negotiator {
     fn audio_line(
         &self,
         codecs: &[(Codec, u8)],
-        event: Option<u8>,
+        events: &[(u32, u8)],
         direction: Direction,
         rtcp_mux: bool,
         keys: &[Crypto],
@@ -272,10 +291,16 @@ impl Negotiator {
         let mut attributes = Vec::with_capacity(8);
         attributes.extend(keys.iter().map(|line| Attribute::new("crypto", line)));
         for (codec, pt) in codecs {
-            attributes.push(Attribute::new("rtpmap", format_args!("{pt} {codec}/{}", codec.clock_hz())));
+            let clock_hz = codec.clock_hz();
+            if *codec == Codec::Opus {
+                attributes.push(Attribute::new("rtpmap", format_args!("{pt} {codec}/{clock_hz}/2")));
+                attributes.push(Attribute::new("fmtp", format_args!("{pt} {OPUS_PARAMETERS}")));
+            } else {
+                attributes.push(Attribute::new("rtpmap", format_args!("{pt} {codec}/{clock_hz}")));
+            }
         }
-        if let Some(pt) = event {
-            attributes.push(Attribute::new("rtpmap", format_args!("{pt} telephone-event/8000")));
+        for (clock_hz, pt) in events {
+            attributes.push(Attribute::new("rtpmap", format_args!("{pt} telephone-event/{clock_hz}")));
             attributes.push(Attribute::new("fmtp", format_args!("{pt} 0-15")));
         }
         attributes.push(Attribute::new("ptime", self.capabilities.ptime_ms));
@@ -283,7 +308,7 @@ impl Negotiator {
             attributes.push(Attribute::flag("rtcp-mux"));
         }
         attributes.push(Attribute::flag(direction.name()));
-        let types = codecs.iter().map(|(_, pt)| *pt).chain(event);
+        let types = codecs.iter().map(|(_, pt)| *pt).chain(events.iter().map(|(_, pt)| *pt));
         MediaDescription {
             media: "audio".into(),
             port: self.local.address.port(),
@@ -330,8 +355,8 @@ struct Terms {
     codec: Codec,
     send: u8,
     receive: u8,
-    /// Theirs, ours.
-    events: Option<(u8, u8)>,
+    /// Their clock in Hz; their payload type, ours.
+    events: Option<(u32, u8, u8)>,
     keys: Option<Keys>,
 }
 
@@ -355,32 +380,41 @@ impl Line {
 
 impl PayloadTypes {
     fn of(self, codec: Codec) -> u8 {
-        match codec {
-            Codec::Pcma => self.pcma,
-            Codec::Pcmu => self.pcmu,
-        }
+        self.codecs[codec as usize]
+    }
+
+    /// Of telephone events on this clock.
+    fn event(self, clock_hz: u32) -> u8 {
+        self.events[usize::from(clock_hz != 8_000)]
     }
 
     /// Takes over the peer's numbers; whatever else of ours had one of them moves to a free dynamic one.
-    fn learn(&mut self, codec: Codec, payload_type: u8, event: Option<u8>) {
-        let other = match codec {
-            Codec::Pcma => &mut self.pcmu,
-            Codec::Pcmu => &mut self.pcma,
-        };
-        let free = |taken: [u8; 3]| (96..=127).find(|pt| !taken.contains(pt)).unwrap_or(96);
-        let new_event = event.unwrap_or(self.telephone_event);
-        if *other == payload_type || *other == new_event {
-            *other = free([payload_type, new_event, *other]);
+    fn learn(&mut self, codec: Codec, payload_type: u8, event: Option<(u32, u8)>) {
+        self.take(codec as usize, payload_type);
+        if let Some((clock_hz, payload_type)) = event {
+            self.take(self.codecs.len() + usize::from(clock_hz != 8_000), payload_type);
         }
-        let other = *other;
-        self.telephone_event =
-            if new_event == payload_type { free([payload_type, other, new_event]) } else { new_event };
-        match codec {
-            Codec::Pcma => self.pcma = payload_type,
-            Codec::Pcmu => self.pcmu = payload_type,
+    }
+
+    /// The `place`th of all, codecs first, is this number from now on.
+    fn take(&mut self, place: usize, payload_type: u8) {
+        let all =
+            |types: &PayloadTypes| -> Vec<u8> { types.codecs.into_iter().chain(types.events).collect() };
+        let taken = all(self);
+        let free = (96..=127).find(|pt| *pt != payload_type && !taken.contains(pt)).unwrap_or(96);
+        for (n, own) in self.codecs.iter_mut().chain(&mut self.events).enumerate() {
+            if n == place {
+                *own = payload_type;
+            } else if *own == payload_type {
+                *own = free;
+            }
         }
     }
 }
+
+/// What we tell of our Opus (RFC 7587 section 6.1): we hear 16 kHz and make use of its redundancy, silence need not be
+/// sent, and voice needs no more than this.
+const OPUS_PARAMETERS: &str = "maxplaybackrate=16000;maxaveragebitrate=40000;useinbandfec=1;usedtx=1";
 
 /// Prints no address and no text of a peer.
 impl fmt::Debug for Negotiator {

@@ -23,12 +23,27 @@ pub(crate) struct Stream {
     pub(crate) rtcp_mux: bool,
     /// Codecs with their payload types, in the peer's order.
     pub(crate) codecs: Vec<(Codec, u8)>,
-    pub(crate) telephone_event: Option<u8>,
+    /// Telephone events by their clock in Hz and payload type, in the peer's order.
+    events: Vec<(u32, u8)>,
+    /// What the peer would like of Opus.
+    pub(crate) opus: Wishes,
     /// Already within [`PTIME_MS`].
     pub(crate) ptime_ms: Option<u16>,
     /// As the peer sees it, hold in every spelling understood.
     pub(crate) direction: Direction,
 }
+
+/// What a peer wishes of an Opus sender (RFC 7587 section 6.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    /// `useinbandfec=1`.
+    pub(crate) fec: bool,
+    /// `usedtx=1`.
+    pub(crate) dtx: bool,
+}
+
+/// Clocks of telephone events that we know: those of our codecs.
+const EVENT_CLOCKS_HZ: [u32; 2] = [8_000, 48_000];
 
 /// How a stream is protected, under our rule: `Ok(None)` is plain RTP. SAVP wants a key of ours (RFC 4568); AVP may bring
 /// one (RFC 8643).
@@ -98,11 +113,23 @@ impl Stream {
             rtcp_port,
             rtcp_address,
             rtcp_mux: media.has("rtcp-mux"),
-            telephone_event: telephone_event(media).filter(|pt| codecs.iter().all(|(_, other)| other != pt)),
+            events: events(media).filter(|(_, pt)| codecs.iter().all(|(_, other)| other != pt)).collect(),
+            opus: codecs
+                .iter()
+                .find(|(c, _)| *c == Codec::Opus)
+                .map(|(_, pt)| wishes(media, *pt))
+                .unwrap_or_default(),
             codecs,
             ptime_ms: ptime_ms(media),
             direction: if address.is_none() { said.and(Direction::SendOnly) } else { said },
         })
+    }
+
+    /// Telephone events beside this codec: clock and payload type. They share its clock (RFC 4733 section 2.1); of a
+    /// peer that has them on another one only, that is taken, for a key is known by its packets' common timestamp.
+    pub(crate) fn event(&self, codec: Codec) -> Option<(u32, u8)> {
+        let own = self.events.iter().find(|(clock_hz, _)| *clock_hz == codec.clock_hz());
+        own.or(self.events.first()).copied()
     }
 }
 
@@ -119,8 +146,9 @@ fn payload_types(media: &MediaDescription) -> impl Iterator<Item = u8> {
     media.formats.iter().filter_map(|f| f.parse().ok()).filter(|pt| *pt <= PAYLOAD_TYPE_MAX)
 }
 
-/// `name` and clock that an rtpmap gives to a payload type. Lines that cannot be read are as if they were not there.
-fn rtpmap(media: &MediaDescription, payload_type: u8) -> Option<(&str, u32)> {
+/// `name`, clock and channels that an rtpmap gives to a payload type. Lines that cannot be read are as if they were not
+/// there.
+fn rtpmap(media: &MediaDescription, payload_type: u8) -> Option<(&str, u32, u8)> {
     media.values("rtpmap").find_map(|value| {
         let (number, encoding) = value.split_once(char::is_whitespace)?;
         if number.parse() != Ok(payload_type) {
@@ -128,25 +156,45 @@ fn rtpmap(media: &MediaDescription, payload_type: u8) -> Option<(&str, u32)> {
         }
         let mut parts = encoding.trim().split('/');
         let (name, clock_hz) = (parts.next()?, parts.next()?.trim().parse().ok()?);
-        // Channels, if said, must be one for voice; two would be another format under the same name.
-        let mono = parts.next().is_none_or(|channels| channels.trim() == "1");
-        Some(if mono { (name, clock_hz) } else { ("", clock_hz) })
+        let channels = parts.next().map_or(Some(1), |channels| channels.trim().parse().ok())?;
+        Some((name, clock_hz, channels))
     })
 }
 
 fn codecs(media: &MediaDescription) -> Vec<(Codec, u8)> {
+    // Another number of channels or another clock is another format under the same name.
+    let is = |codec: &Codec, clock_hz, channels| (codec.clock_hz(), codec.channels()) == (clock_hz, channels);
     let codec = |pt| match rtpmap(media, pt) {
-        Some((name, clock_hz)) => Codec::from_name(name).filter(|codec| codec.clock_hz() == clock_hz),
+        Some((name, clock_hz, channels)) => Codec::from_name(name).filter(|c| is(c, clock_hz, channels)),
         None => Codec::from_payload_type(pt),
     };
     payload_types(media).filter_map(|pt| Some((codec(pt)?, pt))).collect()
 }
 
-/// Events on the 8 kHz clock only: they share the codec's clock (RFC 4733 section 2.1).
-fn telephone_event(media: &MediaDescription) -> Option<u8> {
-    let is_event =
-        |(name, clock_hz): (&str, u32)| name.eq_ignore_ascii_case("telephone-event") && clock_hz == 8_000;
-    payload_types(media).find(|pt| rtpmap(media, *pt).is_some_and(is_event))
+fn events(media: &MediaDescription) -> impl Iterator<Item = (u32, u8)> {
+    payload_types(media).filter_map(|pt| {
+        let (name, clock_hz, _) = rtpmap(media, pt)?;
+        let known = name.eq_ignore_ascii_case("telephone-event") && EVENT_CLOCKS_HZ.contains(&clock_hz);
+        known.then_some((clock_hz, pt))
+    })
+}
+
+/// What the fmtp of a payload type says; parameters that we do not know are passed over.
+fn wishes(media: &MediaDescription, payload_type: u8) -> Wishes {
+    let of_type = media.values("fmtp").filter_map(|value| {
+        let (number, parameters) = value.split_once(char::is_whitespace)?;
+        (number.parse() == Ok(payload_type)).then_some(parameters)
+    });
+    let mut wishes = Wishes::default();
+    for (name, value) in of_type.flat_map(|p| p.split(';')).filter_map(|p| p.split_once('=')) {
+        let on = value.trim() == "1";
+        match name.trim().to_ascii_lowercase().as_str() {
+            "useinbandfec" => wishes.fec = on,
+            "usedtx" => wishes.dtx = on,
+            _ => {}
+        }
+    }
+    wishes
 }
 
 /// `a=ptime` under `a=maxptime`, within our bounds and whole tens: frames of 10 ms are our grain.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 /// What our side of a dialog is able and willing to do.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// Codecs, most preferred first: an answer takes the first that the offer has.
+    /// Codecs, most preferred first: an answer takes the first that the offer has. All of them are offered.
     pub codecs: Vec<Codec>,
     /// Whether RFC 4733 telephone events are offered and accepted.
     pub telephone_event: bool,
@@ -68,6 +68,12 @@ pub struct Negotiated {
     pub send_telephone_event: Option<u8>,
     /// The payload type we told the peer to use for telephone events, if we take them.
     pub receive_telephone_event: Option<u8>,
+    /// The clock of these events in Hz: 8,000 or 48,000.
+    pub telephone_event_hz: u32,
+    /// The peer can make use of the redundancy that Opus puts into its packets (RFC 7587 `useinbandfec`).
+    pub opus_fec: bool,
+    /// The peer wishes for silence that is not sent (RFC 7587 `usedtx`).
+    pub opus_dtx: bool,
     /// Milliseconds of sound the peer wants in a packet: 10 to 60, a multiple of 10.
     pub send_ptime_ms: u16,
     /// Which way the stream flows, seen from us.
