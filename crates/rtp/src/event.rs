@@ -5,13 +5,13 @@ use crate::Digit;
 
 /// Ceiling of digits waiting to be sent; further ones are refused.
 pub const MAX_QUEUED_DIGITS: usize = 32;
-/// How long a digit that we send lasts, in ticks of the 8 kHz clock: 100 ms.
-const DIGIT_TICKS: u16 = 800;
-/// Silence between two digits that we send: 60 ms.
-const GAP_TICKS: u16 = 480;
+/// How long a digit that we send lasts.
+const DIGIT_MS: u16 = 100;
+/// Silence between two digits that we send.
+const GAP_MS: u16 = 60;
 /// The end packet goes out this many times (RFC 4733 §2.5.1.4).
 const END_PACKETS: u8 = 3;
-/// An event this far behind the last one (10 s) is no straggler but a peer whose clock jumped.
+/// An event this far behind the last one (10 s of 8 kHz, 1.7 s of 48) is no straggler but a peer whose clock jumped.
 const STRAGGLER_TICKS_MAX: u32 = 80_000;
 
 /// The payload of RFC 4733 §2.3.
@@ -81,8 +81,10 @@ impl EventDetector {
         if ahead.wrapping_neg() <= STRAGGLER_TICKS_MAX {
             return None;
         }
-        // RFC 4733 §2.5.1.3: a key held beyond 65535 ticks goes on as a new segment that starts where the old ended.
-        let goes_on = !last.event.end && last.event.code == event.code && ahead == u32::from(u16::MAX);
+        // RFC 4733 §2.5.1.3: a key held beyond 65535 ticks goes on as a new segment that starts where the old ended; by the
+        // clock of the sound, should that run six times as fast as the events' own.
+        let ended = [1, 6].map(|ticks| ticks * u32::from(u16::MAX));
+        let goes_on = !last.event.end && last.event.code == event.code && ended.contains(&ahead);
         if goes_on {
             self.last = Some(Seen { timestamp, event });
             return None;
@@ -134,11 +136,11 @@ enum Now {
     Tone {
         code: u8,
         timestamp: u32,
-        duration: u16,
+        ms: u16,
         ends: u8,
     },
     Gap {
-        left: u16,
+        ms: u16,
     },
 }
 
@@ -160,21 +162,30 @@ impl EventSender {
         self.waiting == 0 && matches!(self.now, Now::Idle)
     }
 
-    /// What goes out at the time of one packet: `clock` is the media clock now, `ticks` how long a packet lasts.
-    pub fn step(&mut self, clock: u32, ticks: u16) -> Step {
+    /// What goes out at the time of one packet: `timestamp` is the media clock now, `ms` how long a packet lasts;
+    /// durations are told in ticks of `clock_hz`, the clock of the events.
+    pub fn step(&mut self, timestamp: u32, ms: u16, clock_hz: u32) -> Step {
         match self.now {
-            Now::Gap { left } if left > ticks => {
-                self.now = Now::Gap { left: left - ticks };
+            Now::Gap { ms: left } if left > ms => {
+                self.now = Now::Gap { ms: left - ms };
                 Step::Gap
             }
-            Now::Tone { code, timestamp, duration, ends } => {
-                self.continue_tone(code, timestamp, duration, ends, ticks)
+            Now::Tone { code, timestamp, ms: lasted, ends } => {
+                let lasts = lasted.saturating_add(ms).min(DIGIT_MS.max(ms));
+                let ends = ends + u8::from(lasts >= DIGIT_MS);
+                self.now = if ends == END_PACKETS {
+                    Now::Gap { ms: GAP_MS }
+                } else {
+                    Now::Tone { code, timestamp, ms: lasts, ends }
+                };
+                let event = Event { code, end: ends > 0, volume: 10, duration: ticks(lasts, clock_hz) };
+                Step::Send { timestamp, marker: false, event }
             }
-            Now::Idle | Now::Gap { .. } => self.begin(clock, ticks),
+            Now::Idle | Now::Gap { .. } => self.begin(timestamp, ms, clock_hz),
         }
     }
 
-    fn begin(&mut self, clock: u32, ticks: u16) -> Step {
+    fn begin(&mut self, timestamp: u32, ms: u16, clock_hz: u32) -> Step {
         if self.waiting == 0 {
             self.now = Now::Idle;
             return Step::Idle;
@@ -182,25 +193,14 @@ impl EventSender {
         let code = self.queue[0];
         self.queue.copy_within(1.., 0);
         self.waiting -= 1;
-        self.now = Now::Tone { code, timestamp: clock, duration: ticks, ends: 0 };
-        Step::Send {
-            timestamp: clock,
-            marker: true,
-            event: Event { code, end: false, volume: 10, duration: ticks },
-        }
+        self.now = Now::Tone { code, timestamp, ms, ends: 0 };
+        let event = Event { code, end: false, volume: 10, duration: ticks(ms, clock_hz) };
+        Step::Send { timestamp, marker: true, event }
     }
+}
 
-    fn continue_tone(&mut self, code: u8, timestamp: u32, duration: u16, ends: u8, ticks: u16) -> Step {
-        let duration = duration.saturating_add(ticks).min(DIGIT_TICKS.max(ticks));
-        let end = duration >= DIGIT_TICKS;
-        let ends = ends + u8::from(end);
-        self.now = if ends == END_PACKETS {
-            Now::Gap { left: GAP_TICKS }
-        } else {
-            Now::Tone { code, timestamp, duration, ends }
-        };
-        Step::Send { timestamp, marker: false, event: Event { code, end, volume: 10, duration } }
-    }
+fn ticks(ms: u16, clock_hz: u32) -> u16 {
+    u16::try_from(u32::from(ms) * (clock_hz / 1_000)).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
@@ -213,7 +213,7 @@ mod tests {
     }
 
     /// All event packets that a sender makes for `text`, in order, with their timestamps.
-    fn sent(text: &str, ticks: u16) -> Vec<(u32, Event)> {
+    fn sent(text: &str, ms: u16, clock_hz: u32) -> Vec<(u32, Event)> {
         let mut sender = EventSender::default();
         for digit in digits(text) {
             assert!(sender.push(digit));
@@ -221,10 +221,10 @@ mod tests {
         let mut packets = Vec::new();
         let mut clock = 5_000u32;
         while !sender.is_idle() {
-            if let Step::Send { timestamp, event, .. } = sender.step(clock, ticks) {
+            if let Step::Send { timestamp, event, .. } = sender.step(clock, ms, clock_hz) {
                 packets.push((timestamp, event));
             }
-            clock = clock.wrapping_add(u32::from(ticks));
+            clock = clock.wrapping_add(u32::from(ticks(ms, clock_hz)));
         }
         packets
     }
@@ -237,11 +237,13 @@ mod tests {
     /// FEATURES T10.
     #[test]
     fn each_digit_is_sent_with_three_ends_and_heard_once() {
-        for ticks in [80, 160, 240, 480] {
-            let packets = sent("1290*#AD", ticks);
-            assert_eq!(detected(&packets), digits("1290*#AD"));
+        for (ms, clock_hz) in [(10, 8_000), (20, 8_000), (30, 8_000), (60, 8_000), (20, 48_000), (60, 48_000)]
+        {
+            let packets = sent("1290*#AD", ms, clock_hz);
+            assert_eq!(detected(&packets), digits("1290*#AD"), "{ms} ms, {clock_hz} Hz");
             assert_eq!(packets.iter().filter(|(_, e)| e.end).count(), 3 * 8);
-            assert!(packets.iter().filter(|(_, e)| e.end).all(|(_, e)| e.duration == 800));
+            let lasted = (clock_hz / 10) as u16;
+            assert!(packets.iter().filter(|(_, e)| e.end).all(|(_, e)| e.duration == lasted));
         }
     }
 
@@ -264,7 +266,7 @@ mod tests {
         let one = digits("1")[0];
         assert!((0..MAX_QUEUED_DIGITS).all(|_| sender.push(one)));
         assert!(!sender.push(one));
-        assert!(matches!(sender.step(0, 160), Step::Send { marker: true, .. }));
+        assert!(matches!(sender.step(0, 20, 8_000), Step::Send { marker: true, .. }));
         assert!(sender.push(one));
     }
 
@@ -285,7 +287,7 @@ mod tests {
         fn losses_and_repeats_neither_lose_nor_double_a_digit(
             keep in proptest::collection::vec(0u8..3, 10 * 7), swap in 0usize..60,
         ) {
-            let mut packets = sent("1122334455", 160);
+            let mut packets = sent("1122334455", 20, 8_000);
             let mut kept: Vec<_> = packets.drain(..).zip(keep.iter().cycle())
                 .flat_map(|(p, times)| std::iter::repeat_n(p, usize::from(*times))).collect();
             if swap + 1 < kept.len() {

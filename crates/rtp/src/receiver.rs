@@ -31,6 +31,8 @@ pub enum Arrival {
 /// Statistics of one incoming stream. Totals go on over changes of SSRC.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Receiver {
+    /// Ticks a second of the last packet's clock.
+    clock_hz: u32,
     source: Option<Source>,
     /// Totals of sources before this one.
     before: Totals,
@@ -89,8 +91,20 @@ impl Source {
 }
 
 impl Receiver {
-    /// Counts a packet of an 8 kHz stream that came at `now`.
-    pub fn packet(&mut self, ssrc: u32, seq: u16, timestamp: u32, now: Instant) -> Arrival {
+    /// Counts a packet that came at `now`; its timestamp is by a clock of `clock_hz`.
+    pub fn packet(
+        &mut self,
+        ssrc: u32,
+        seq: u16,
+        (timestamp, clock_hz): (u32, u32),
+        now: Instant,
+    ) -> Arrival {
+        if clock_hz != self.clock_hz {
+            // Jitter is kept in ticks, as reports want it.
+            let scaled = u64::from(self.jitter_q4) * u64::from(clock_hz) / u64::from(self.clock_hz.max(1));
+            self.jitter_q4 = u32::try_from(scaled).unwrap_or(u32::MAX);
+            self.clock_hz = clock_hz;
+        }
         let Some(source) = self.source.as_mut().filter(|s| s.ssrc == ssrc) else {
             let first = self.source.is_none();
             self.restart(ssrc, seq, timestamp, now);
@@ -163,8 +177,8 @@ impl Receiver {
 
     /// Interarrival jitter in microseconds (RFC 3550 A.8).
     pub fn jitter_us(&self) -> u32 {
-        // Ticks of 125 µs, scaled by 16.
-        (u64::from(self.jitter_q4) * 125 / 16).min(u64::from(u32::MAX)) as u32
+        let us = u64::from(self.jitter_q4) * 1_000_000 / (16 * u64::from(self.clock_hz.max(1)));
+        us.min(u64::from(u32::MAX)) as u32
     }
 
     /// The source that speaks now.
@@ -184,10 +198,10 @@ impl Receiver {
         let Some(source) = self.source.as_mut() else { return };
         let (at, before) = source.transit;
         source.transit = (now, timestamp);
-        let arrival_ticks = (now.since(at).as_nanos() / 125_000) as i64;
+        let arrival_ticks = (now.since(at).as_nanos() * u128::from(self.clock_hz) / 1_000_000_000) as i64;
         let d = (arrival_ticks - i64::from(timestamp.wrapping_sub(before) as i32)).unsigned_abs();
         // A jump of the peer's clock is not jitter: beyond a second it does not count.
-        if d > 8_000 {
+        if d > u64::from(self.clock_hz) {
             return;
         }
         let d = d as u32;
@@ -204,7 +218,7 @@ mod tests {
         seqs.into_iter()
             .map(|seq| {
                 at += 20;
-                receiver.packet(1, seq, u32::from(seq).wrapping_mul(160), Instant::from_millis(at))
+                receiver.packet(1, seq, (u32::from(seq).wrapping_mul(160), 8_000), Instant::from_millis(at))
             })
             .collect()
     }
@@ -245,18 +259,25 @@ mod tests {
         assert_eq!(seen[2], Arrival::Doubtful);
         assert_eq!(seen[3], Arrival::Next { missing: 0 });
         assert_eq!(seen[4..], [Arrival::Doubtful, Arrival::Restarted, Arrival::Next { missing: 0 }]);
-        assert_eq!(receiver.packet(2, 7, 0, Instant::from_secs(1)), Arrival::Restarted);
+        assert_eq!(receiver.packet(2, 7, (0, 8_000), Instant::from_secs(1)), Arrival::Restarted);
         assert_eq!(receiver.lost(), 0);
     }
 
     #[test]
-    fn jitter_settles_at_the_mean_deviation() {
-        let mut receiver = Receiver::default();
-        for n in 0..2_000u32 {
-            let wobble = if n % 2 == 0 { 0 } else { 5 };
-            let at = Instant::from_millis(u64::from(n) * 20 + wobble);
-            receiver.packet(1, n as u16, n.wrapping_mul(160), at);
+    fn jitter_settles_at_the_mean_deviation_by_any_clock() {
+        for clock_hz in [8_000, 48_000] {
+            let mut receiver = Receiver::default();
+            for n in 0..2_000u32 {
+                let wobble = if n % 2 == 0 { 0 } else { 5 };
+                let at = Instant::from_millis(u64::from(n) * 20 + wobble);
+                receiver.packet(1, n as u16, (n.wrapping_mul(clock_hz / 50), clock_hz), at);
+            }
+            assert!((4_500..=5_500).contains(&receiver.jitter_us()), "{}", receiver.jitter_us());
+            let ticks = receiver.report(Instant::from_secs(40)).unwrap().jitter;
+            assert!(ticks.abs_diff(clock_hz / 200) < clock_hz / 2_000, "{ticks}");
+            let before = receiver.jitter_us();
+            receiver.packet(1, 2_000, (7, 56_000 - clock_hz), Instant::from_secs(40));
+            assert!(receiver.jitter_us().abs_diff(before) < 500, "another clock is no jitter");
         }
-        assert!((4_500..=5_500).contains(&receiver.jitter_us()), "{}", receiver.jitter_us());
     }
 }
