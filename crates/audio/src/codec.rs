@@ -64,6 +64,24 @@ impl Coding {
     /// Every coding.
     pub const ALL: [Coding; 4] = [Coding::Alaw, Coding::Ulaw, Coding::G722, Coding::Opus];
 
+    /// By the number that a recording gives it: its static payload type, 111 for Opus. What is not known is A-law.
+    pub const fn of_number(number: u8) -> Coding {
+        match number {
+            0 => Coding::Ulaw,
+            9 => Coding::G722,
+            111 => Coding::Opus,
+            _ => Coding::Alaw,
+        }
+    }
+
+    /// Ticks a second of its RTP timestamps.
+    pub const fn clock_hz(self) -> u32 {
+        match self {
+            Coding::Alaw | Coding::Ulaw | Coding::G722 => 8_000,
+            Coding::Opus => 48_000,
+        }
+    }
+
     /// Sound in a payload, in ticks of 125 µs; 0 for what cannot be read. All but Opus are a byte a tick.
     pub fn ticks(self, payload: &[u8]) -> u32 {
         match self {
@@ -329,7 +347,7 @@ mod tests {
     #[test]
     fn silence_is_not_sent_to_whom_wishes_so() {
         let mut pcm = tone(500.0, Band::Narrow, 25);
-        pcm.extend([0; 160 * 100]);
+        pcm.extend([8; 160 * 100]);
         let sent = |dtx| {
             coded(Coding::Opus, Band::Narrow, Wishes { fec: false, dtx }, &pcm)
                 .iter()

@@ -16,6 +16,9 @@ const SAMPLES_MAX: usize = PACKET_MS_MAX * 16;
 const COMPLEXITY: i32 = 2;
 /// Share of packets that the redundancy is to be good for, percent.
 const LOSS_PERCENT: i32 = 10;
+/// Sound under this level is silence to whom silence need not be sent: a root mean square of −60 dBFS. The encoder itself
+/// knows only samples of nothing for silence, and a line of A-law is never quite that.
+const SILENT_RMS: i64 = 32;
 /// A packet of no more bytes says that there is nothing to hear, and need not be sent (RFC 7587 §3.1.3).
 const SILENT_BYTES_MAX: usize = 2;
 
@@ -50,8 +53,11 @@ impl Encoder {
     pub(crate) fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> usize {
         let len = FRAME_MS * self.band.per_ms();
         let (Some(pcm), Some(samples)) = (pcm.get(..len), self.samples.get_mut(..len)) else { return 0 };
-        for (to, from) in samples.iter_mut().zip(pcm) {
-            *to = f32::from(*from) / 32_768.0;
+        let power: i64 = pcm.iter().map(|s| i64::from(*s).pow(2)).sum();
+        if self.dtx && power <= SILENT_RMS * SILENT_RMS * len as i64 {
+            samples.fill(0.0);
+        } else {
+            samples.iter_mut().zip(pcm).for_each(|(to, from)| *to = f32::from(*from) / 32_768.0);
         }
         let bytes = self.inner.encode(samples, len, payload).unwrap_or(0);
         if self.dtx && bytes <= SILENT_BYTES_MAX { 0 } else { bytes }
