@@ -1,11 +1,16 @@
 //! What offer and answer agreed for one leg.
 
 use core::net::{IpAddr, SocketAddr};
-use senim_audio::g711;
+use senim_audio::{Coding, Wishes, g711};
 use senim_sdp::{Codec, Direction, Negotiated};
 
 /// Longest packet we send, in milliseconds.
 pub const PTIME_MS_MAX: u16 = 60;
+
+/// Sound in one packet of Opus that we send, in milliseconds: what prompts are coded in.
+const OPUS_MS: u16 = 20;
+/// G.722 of nothing: the smallest difference of the lower band, none of the upper.
+const G722_SILENCE: u8 = 0xfd;
 
 /// One leg's stream: how to send, what to expect, whom to believe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +33,11 @@ pub struct StreamConfig {
     pub send_telephone_event: Option<u8>,
     /// Payload type we told the peer to use for them; `None` turns in-band detection on.
     pub receive_telephone_event: Option<u8>,
-    /// Sound in one packet we send, in milliseconds, 10 to [`PTIME_MS_MAX`].
+    /// Clock of telephone events in Hz, both ways.
+    pub telephone_event_hz: u32,
+    /// What the peer wishes of Opus: packets that repeat their predecessor, silence that is not sent.
+    pub opus: Wishes,
+    /// Sound in one packet we send, in milliseconds, 10 to [`PTIME_MS_MAX`]; of Opus always 20.
     pub send_ptime_ms: u16,
     /// Our direction.
     pub direction: Direction,
@@ -47,6 +56,8 @@ impl From<(&Negotiated, IpAddr)> for StreamConfig {
             receive_payload_type: agreed.receive_payload_type,
             send_telephone_event: agreed.send_telephone_event,
             receive_telephone_event: agreed.receive_telephone_event,
+            telephone_event_hz: agreed.telephone_event_hz,
+            opus: Wishes { fec: agreed.opus_fec, dtx: agreed.opus_dtx },
             send_ptime_ms: agreed.send_ptime_ms,
             direction: agreed.direction,
         }
@@ -54,14 +65,15 @@ impl From<(&Negotiated, IpAddr)> for StreamConfig {
 }
 
 impl StreamConfig {
-    /// Sound in one packet we send, in samples of 8 kHz.
-    pub(crate) fn ptime_samples(&self) -> u16 {
-        self.ptime_ms() * 8
+    /// Sound in one packet we send, in milliseconds, whatever the SDP said. A receiver of Opus takes what comes (RFC 7587
+    /// section 4.2).
+    pub(crate) fn ptime_ms(&self) -> u16 {
+        if self.codec == Codec::Opus { OPUS_MS } else { self.send_ptime_ms.clamp(10, PTIME_MS_MAX) }
     }
 
-    /// Sound in one packet we send, in milliseconds, whatever the SDP said.
-    pub(crate) fn ptime_ms(&self) -> u16 {
-        self.send_ptime_ms.clamp(10, PTIME_MS_MAX)
+    /// The same, in ticks of the codec's RTP clock.
+    pub(crate) fn ptime_ticks(&self) -> u32 {
+        u32::from(self.ptime_ms()) * (self.codec.clock_hz() / 1_000)
     }
 
     /// The peer wants to hear us, and has somewhere to hear.
@@ -77,10 +89,26 @@ impl StreamConfig {
     }
 }
 
-/// A byte of silence.
+/// A byte of silence; behind the end of a clip of G.722, of a small difference that lasts no time.
 pub(crate) fn silence(codec: Codec) -> u8 {
     match codec {
         Codec::Pcmu => g711::ULAW_SILENCE,
         Codec::Pcma => g711::ALAW_SILENCE,
+        Codec::G722 | Codec::Opus => G722_SILENCE,
     }
+}
+
+/// What a codec's payloads sound like.
+pub(crate) fn coding(codec: Codec) -> Coding {
+    match codec {
+        Codec::Pcma => Coding::Alaw,
+        Codec::Pcmu => Coding::Ulaw,
+        Codec::G722 => Coding::G722,
+        Codec::Opus => Coding::Opus,
+    }
+}
+
+/// Sound in a payload, in ticks of the codec's RTP clock.
+pub(crate) fn ticks(codec: Codec, payload: &[u8]) -> u32 {
+    coding(codec).ticks(payload).saturating_mul(codec.clock_hz() / 8_000)
 }

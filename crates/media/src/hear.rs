@@ -1,15 +1,19 @@
 //! A datagram from a peer: is he the one who may speak, what did he say, a sound or a key.
 
-use crate::config::StreamConfig;
+use crate::config::{StreamConfig, coding};
 use crate::event::{DigitSource, Event};
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::send::Origin;
 use core::net::SocketAddr;
-use senim_audio::g711;
+use senim_audio::dtmf::Detector;
+use senim_audio::{Band, Coding, DECODED_MAX, Decoder};
 use senim_base::Instant;
 use senim_rtp::{Admit, Arrival, Digit, Event as TelephoneEvent, Packet};
 use senim_sdp::Codec;
+
+/// The static payload type of comfort noise at 8 kHz (RFC 3389 section 4): some peers send it without having said so.
+const COMFORT_NOISE: u8 = 13;
 
 /// What one packet said, and where it stands in its stream.
 #[derive(Debug)]
@@ -24,10 +28,14 @@ pub(crate) enum Said {
     Sound {
         codec: Codec,
     },
+    /// What silence is like there (RFC 3389); nothing more comes until somebody speaks.
+    Noise,
     /// A telephone event; `digit` only on the packet that told of it first.
     Key {
         digit: Option<Digit>,
         absorbed: bool,
+        /// The clock that it counts by.
+        clock_hz: u32,
     },
 }
 
@@ -59,7 +67,8 @@ impl Leg {
         let config = stream.config;
         self.note_alive(now, out);
         let header = packet.header;
-        let arrival = self.receiver.packet(header.ssrc, header.seq, header.timestamp, now);
+        let arrival =
+            self.receiver.packet(header.ssrc, header.seq, (header.timestamp, config.codec.clock_hz()), now);
         match arrival {
             Arrival::Doubtful => return None,
             Arrival::Restarted => self.events.reset(),
@@ -99,7 +108,10 @@ impl Leg {
     ) -> Option<Said> {
         if config.receive_telephone_event == Some(packet.header.payload_type) {
             let event = TelephoneEvent::read(packet.payload)?;
-            return Some(self.understand_key(packet.header.timestamp, event, out));
+            return Some(self.understand_key(config, packet.header.timestamp, event, out));
+        }
+        if packet.header.payload_type == COMFORT_NOISE && config.receive_payload_type != COMFORT_NOISE {
+            return Some(Said::Noise);
         }
         let codec = codec_of(config, packet.header.payload_type)?;
         if packet.payload.is_empty() {
@@ -112,38 +124,69 @@ impl Leg {
         Some(Said::Sound { codec })
     }
 
-    fn understand_key(&mut self, timestamp: u32, event: TelephoneEvent, out: &mut Outbox) -> Said {
+    fn understand_key(
+        &mut self,
+        config: &StreamConfig,
+        timestamp: u32,
+        event: TelephoneEvent,
+        out: &mut Outbox,
+    ) -> Said {
         let digit = self.events.packet(timestamp, event);
         if let Some(digit) = digit {
-            let duration_ms = u32::from(event.duration) / 8;
+            let duration_ms = u32::from(event.duration) * 1_000 / config.telephone_event_hz.max(1);
             out.event(Event::Digit { leg: self.id, digit, source: DigitSource::Rfc4733, duration_ms });
         }
-        Said::Key { digit, absorbed: self.absorb_digits }
+        Said::Key { digit, absorbed: self.absorb_digits, clock_hz: config.telephone_event_hz }
     }
 
     /// Looks for keys in the sound, if the peer has no telephone events.
     fn listen_for_tones(&mut self, codec: Codec, payload: &[u8], out: &mut Outbox) {
-        let Some(detector) = &mut self.in_band else { return };
-        let mut pcm = [0i16; 160];
-        for chunk in payload.chunks(pcm.len()) {
-            for (sample, byte) in pcm.iter_mut().zip(chunk) {
-                *sample = match codec {
-                    Codec::Pcma => g711::alaw_decode(*byte),
-                    Codec::Pcmu => g711::ulaw_decode(*byte),
-                };
-            }
-            let heard = detector.feed(pcm.get(..chunk.len()).unwrap_or(&pcm));
-            if let Some(digit) = heard.and_then(Digit::from_char) {
+        let Some(tones) = &mut self.in_band else { return };
+        let mut pcm = [0; DECODED_MAX];
+        let len = tones.decode(codec, payload, &mut pcm);
+        for chunk in pcm.get(..len).unwrap_or(&pcm).chunks(TONES_AT_ONCE) {
+            if let Some(digit) = tones.detector.feed(chunk).and_then(Digit::from_char) {
                 out.event(Event::Digit { leg: self.id, digit, source: DigitSource::InBand, duration_ms: 0 });
             }
         }
     }
 }
 
-/// The codec that a payload type means: as agreed, or by its static number if a peer sends another law than agreed.
+/// Samples of 20 ms: in so many one key is found at most.
+const TONES_AT_ONCE: usize = 160;
+
+/// An ear for keys in a leg's sound.
+#[derive(Debug)]
+pub(crate) struct Tones {
+    detector: Detector,
+    decoder: Decoder,
+}
+
+impl Tones {
+    pub(crate) fn new(codec: Codec) -> Tones {
+        Tones { detector: Detector::new(), decoder: Decoder::new(coding(codec), Band::Narrow) }
+    }
+
+    /// It understands this codec.
+    pub(crate) fn is_for(&self, codec: Codec) -> bool {
+        self.decoder.coding() == coding(codec)
+    }
+
+    fn decode(&mut self, codec: Codec, payload: &[u8], pcm: &mut [i16]) -> usize {
+        match coding(codec) {
+            same if same == self.decoder.coding() => self.decoder.decode(payload, pcm),
+            // The other law, which needs no memory, from a peer that sends what was not agreed.
+            law @ (Coding::Alaw | Coding::Ulaw) => Decoder::new(law, Band::Narrow).decode(payload, pcm),
+            Coding::G722 | Coding::Opus => 0,
+        }
+    }
+}
+
+/// The codec that a payload type means: as agreed, or by its static number if a peer sends another law than agreed. Only
+/// the laws are taken so: what else was not agreed has no decoder.
 fn codec_of(config: &StreamConfig, payload_type: u8) -> Option<Codec> {
     if payload_type == config.receive_payload_type {
         return Some(config.codec);
     }
-    Codec::from_payload_type(payload_type)
+    Codec::from_payload_type(payload_type).filter(|codec| codec.is_law() && config.codec.is_law())
 }

@@ -1,9 +1,10 @@
 //! One leg: its stream, who may speak, what it hears, where its sound is recorded.
 
-use crate::config::StreamConfig;
+use crate::config::{StreamConfig, coding};
 use crate::event::{Event, LegReport};
-use crate::forward::Fifo;
+use crate::hear::Tones;
 use crate::mix::Mix;
+use crate::mouth::Mouth;
 use crate::outbox::Outbox;
 use crate::play::Play;
 use crate::report::Reports;
@@ -12,9 +13,10 @@ use crate::send::Outgoing;
 use crate::slot::Schedule;
 use arrayvec::ArrayVec;
 use core::time::Duration;
-use senim_audio::dtmf::Detector;
+use senim_audio::{Band, Encoder};
 use senim_base::{Instant, LegId, RecordingId, TrackId};
 use senim_rtp::{EventDetector, EventSender, Latch, Receiver};
+use senim_sdp::Codec;
 
 /// Recordings one leg can feed at once; a further one is refused (the recorder sees a track without sound).
 pub(crate) const TAPS_MAX: usize = 4;
@@ -41,10 +43,15 @@ pub(crate) struct Leg {
     pub(crate) out: Outgoing,
     pub(crate) schedule: Schedule,
     pub(crate) digits: EventSender,
-    pub(crate) fifo: Fifo,
+    /// The jitter buffer of the one whom this leg hears, if his packets cannot pass as they come.
+    pub(crate) recut: Option<Box<Mouth>>,
+    /// Packets of the right size since the last that was not.
+    pub(crate) even: u16,
     pub(crate) receiver: Receiver,
     pub(crate) events: EventDetector,
-    pub(crate) in_band: Option<Box<Detector>>,
+    pub(crate) in_band: Option<Box<Tones>>,
+    /// What makes packets of sound that is made here: sums, tones, what another codec said.
+    pub(crate) encoder: Option<Encoder>,
     pub(crate) absorb_digits: bool,
     pub(crate) record: Taps,
     pub(crate) record_heard: Taps,
@@ -104,10 +111,12 @@ impl Leg {
             out: Outgoing::new(id, seed),
             schedule: Schedule::new(id),
             digits: EventSender::default(),
-            fifo: Fifo::default(),
+            recut: None,
+            even: 0,
             receiver: Receiver::default(),
             events: EventDetector::default(),
             in_band: None,
+            encoder: None,
             absorb_digits: false,
             record: Taps::new(),
             record_heard: Taps::new(),
@@ -136,12 +145,64 @@ impl Leg {
         if !received_before {
             self.watch.since = now;
         }
+        self.out.set_clock(config.codec.clock_hz());
         if config.receive_telephone_event.is_some() {
             self.in_band = None;
-        } else if self.in_band.is_none() {
-            self.in_band = Some(Box::new(Detector::new()));
+        } else if self.in_band.as_ref().is_none_or(|tones| !tones.is_for(config.codec)) {
+            self.in_band = Some(Box::new(Tones::new(config.codec)));
         }
         self.arm(now);
+    }
+
+    /// What it speaks, and how much of it a packet holds, in milliseconds, if it is as ours.
+    pub(crate) fn speaks(&self) -> Option<(LegId, Codec, u16)> {
+        let config = self.stream.as_ref()?.config;
+        Some((self.id, config.codec, config.ptime_ms()))
+    }
+
+    /// Takes the memory that this ear needs to hear what it hears in its own codec.
+    pub(crate) fn prepare(&mut self, spoken: &[(LegId, Codec, u16)]) {
+        let Some(config) = self.stream.as_ref().map(|s| s.config) else { return };
+        let of = |leg: LegId| spoken.iter().find(|(id, ..)| *id == leg).copied();
+        let mut band = Band::Narrow;
+        // An encoder of Opus is large, and most legs of Opus need none: what is played to them is coded already, and what
+        // is said in Opus passes. The others are small.
+        let mut encodes = config.codec != Codec::Opus || config.send_telephone_event.is_none();
+        match &mut self.source {
+            Source::Nothing | Source::Play(_) => {}
+            Source::Mix(mix) => {
+                encodes = true;
+                mix.equip(|leg| of(leg).map(|(_, codec, _)| coding(codec)));
+            }
+            Source::Leg(from) => {
+                let Some((from, codec, ms)) = of(*from) else { return };
+                if codec.is_wide() && config.codec.is_wide() {
+                    band = Band::Wide;
+                }
+                let foreign = codec.is_foreign_to(config.codec);
+                encodes |= foreign;
+                if foreign || (ms != config.ptime_ms() && codec != Codec::Opus) {
+                    self.recut.get_or_insert_with(|| Mouth::new(from));
+                }
+                if let Some(mouth) = &mut self.recut {
+                    mouth.equip(coding(codec), band);
+                }
+            }
+        }
+        self.equip(encodes.then_some(band));
+    }
+
+    /// Takes the memory to code sound of this width in the leg's codec, or gives it back: not on the path of a packet.
+    fn equip(&mut self, band: Option<Band>) {
+        let Some(config) = self.stream.as_ref().map(|s| s.config) else { return };
+        let (Some(band), coding) = (band, coding(config.codec)) else {
+            self.encoder = None;
+            return;
+        };
+        let band = if config.codec.is_wide() { band } else { Band::Narrow };
+        if self.encoder.as_ref().is_none_or(|e| (e.coding(), e.band()) != (coding, band)) {
+            self.encoder = Some(Encoder::new(coding, band, config.opus));
+        }
     }
 
     /// We want to hear this leg.
@@ -162,7 +223,7 @@ impl Leg {
         if let Source::Play(old) = core::mem::replace(&mut self.source, source) {
             out.event(Event::PlayEnded { leg: self.id, play: old.id, completed: false });
         }
-        self.fifo.clear();
+        self.recut = None;
         self.out.begin_source();
         self.arm(now);
     }
@@ -170,7 +231,8 @@ impl Leg {
     /// Starts the schedule when there is something to send by it, stops it when not.
     pub(crate) fn arm(&mut self, now: Instant) {
         let plays = matches!(self.source, Source::Play(_) | Source::Mix(_));
-        let busy = plays || !self.digits.is_idle() || self.fifo.is_primed();
+        let recuts = self.recut.as_ref().is_some_and(|mouth| mouth.flows());
+        let busy = plays || recuts || !self.digits.is_idle();
         match &self.stream {
             Some(stream) if busy => self.schedule.start(stream.config.ptime_ms(), now),
             _ => self.schedule.stop(),

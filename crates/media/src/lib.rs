@@ -14,6 +14,7 @@ mod forward;
 mod hear;
 mod leg;
 mod mix;
+mod mouth;
 mod order;
 mod outbox;
 mod play;

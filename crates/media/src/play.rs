@@ -1,8 +1,7 @@
 //! A playing: clips one after the other, without a gap between.
 
-use senim_audio::Bank;
+use senim_audio::{Bank, Coding, PACKET_SAMPLES};
 use senim_base::{ClipId, PlayId};
-use senim_sdp::Codec;
 
 #[derive(Debug)]
 pub(crate) struct Play {
@@ -29,8 +28,8 @@ impl Play {
         Play { id, clips, repeat, clip: 0, sample: 0, missing: false }
     }
 
-    /// Copies the next samples into `chunk`.
-    pub(crate) fn fill(&mut self, bank: &Bank, codec: Codec, chunk: &mut [u8]) -> Filled {
+    /// Copies the next samples into `chunk`, a byte each.
+    pub(crate) fn fill(&mut self, bank: &Bank, coding: Coding, chunk: &mut [u8]) -> Filled {
         let mut filled = 0;
         // Each clip may be passed once without giving a sample; then the list is empty and the play is over.
         let mut barren = 0;
@@ -42,14 +41,8 @@ impl Play {
                 }
                 return Filled::Last { samples: filled, completed: !self.missing };
             };
-            let rest = match bank.clip(*id) {
-                Some(clip) => {
-                    let sound = match codec {
-                        Codec::Pcma => &clip.alaw,
-                        Codec::Pcmu => &clip.ulaw,
-                    };
-                    sound.get(self.sample..).unwrap_or(&[])
-                }
+            let rest = match bank.clip(*id).and_then(|clip| clip.bytes(coding)) {
+                Some(sound) => sound.get(self.sample..).unwrap_or(&[]),
                 None => {
                     self.missing = true;
                     &[]
@@ -72,5 +65,33 @@ impl Play {
             filled += take;
             self.sample += take;
         }
+    }
+
+    /// The next 20 ms as a packet of Opus; `None` behind the last. A clip ends with a whole packet.
+    pub(crate) fn packet<'b>(&mut self, bank: &'b Bank) -> Option<&'b [u8]> {
+        let mut barren = 0;
+        loop {
+            let Some(id) = self.clips.get(self.clip) else {
+                if self.repeat && barren <= self.clips.len() && !self.clips.is_empty() {
+                    self.clip = 0;
+                    continue;
+                }
+                return None;
+            };
+            let clip = bank.clip(*id);
+            if let Some(packet) = clip.and_then(|clip| clip.packet(self.sample)) {
+                self.sample += PACKET_SAMPLES;
+                return Some(packet);
+            }
+            self.missing |= clip.is_none_or(|clip| clip.packet(0).is_none() && clip.samples() > 0);
+            self.clip += 1;
+            self.sample = 0;
+            barren += 1;
+        }
+    }
+
+    /// Every clip so far was in the bank.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.missing
     }
 }

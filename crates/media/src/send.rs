@@ -29,11 +29,16 @@ pub(crate) struct Origin {
     pub(crate) arrival: Arrival,
 }
 
+/// From one SSRC of a leg to its next: the golden section of the circle, so that none comes twice soon.
+const SSRC_STEP: u32 = 0x9e37_79b9;
+
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) leg: LegId,
     pub(crate) ssrc: u32,
     next_seq: u16,
+    /// Ticks of the media clock a second.
+    clock_hz: u32,
     /// Media clock = base + ticks of the instant.
     base: u32,
     /// The first timestamp that is free, once something was sent.
@@ -47,9 +52,10 @@ pub(crate) struct Outgoing {
     pub(crate) not_sent: u64,
 }
 
-/// Ticks of 8 kHz.
-fn ticks(at: Instant) -> u32 {
-    (at.as_nanos() / 125_000) as u32
+/// Ticks of a clock; it wraps.
+fn ticks(at: Instant, clock_hz: u32) -> u32 {
+    // 8 and 48 kHz divide the microsecond's thousandth part: no tick is lost over years.
+    (u128::from(at.as_nanos()) * u128::from(clock_hz) / 1_000_000_000) as u32
 }
 
 impl Outgoing {
@@ -59,6 +65,7 @@ impl Outgoing {
             leg,
             ssrc: entropy.u32(),
             next_seq: entropy.u32() as u16,
+            clock_hz: 8_000,
             base: entropy.u32(),
             free_timestamp: None,
             fresh: true,
@@ -70,10 +77,24 @@ impl Outgoing {
         }
     }
 
+    /// The clock of the codec that is sent from now on. Another rate is another stream (RFC 7160 section 4.1): what was
+    /// sent by the old one says nothing of where the new one stands.
+    pub(crate) fn set_clock(&mut self, clock_hz: u32) {
+        if self.clock_hz == clock_hz {
+            return;
+        }
+        self.clock_hz = clock_hz;
+        if self.packets > 0 {
+            self.ssrc = self.ssrc.wrapping_add(SSRC_STEP);
+        }
+        self.free_timestamp = None;
+        self.begin_source();
+    }
+
     /// The media clock at a moment. It follows the wall of instants, so what was not sent shows as time; it never
     /// goes behind what was sent already.
     pub(crate) fn clock(&mut self, at: Instant) -> u32 {
-        let now = self.base.wrapping_add(ticks(at));
+        let now = self.base.wrapping_add(ticks(at, self.clock_hz));
         match self.free_timestamp {
             Some(free) if (now.wrapping_sub(free) as i32) < 0 => {
                 self.base = self.base.wrapping_add(free.wrapping_sub(now));
@@ -85,7 +106,7 @@ impl Outgoing {
 
     /// The media clock for a report: not moved by asking.
     pub(crate) fn clock_now(&self, at: Instant) -> u32 {
-        self.base.wrapping_add(ticks(at))
+        self.base.wrapping_add(ticks(at, self.clock_hz))
     }
 
     /// What the leg hears has changed.
@@ -100,7 +121,7 @@ impl Outgoing {
         self.next_seq = self.next_seq.wrapping_add(packets as u16);
     }
 
-    /// Sends sound of our own making.
+    /// Sends sound of our own making: one packet's worth.
     pub(crate) fn audio(
         &mut self,
         to: SocketAddr,
@@ -118,7 +139,7 @@ impl Outgoing {
             timestamp,
             ssrc: self.ssrc,
         };
-        self.free_timestamp = Some(timestamp.wrapping_add(sound.len() as u32));
+        self.free_timestamp = Some(timestamp.wrapping_add(stream.ptime_ticks()));
         self.put(to, header, sound, out);
     }
 
@@ -126,7 +147,7 @@ impl Outgoing {
     pub(crate) fn event(
         &mut self,
         to: SocketAddr,
-        payload_type: u8,
+        (payload_type, event_hz): (u8, u32),
         timestamp: u32,
         marker: bool,
         event: Event,
@@ -134,7 +155,8 @@ impl Outgoing {
     ) {
         self.begin_source();
         let header = Header { marker, payload_type, seq: self.next_seq, timestamp, ssrc: self.ssrc };
-        self.free_timestamp = Some(timestamp.wrapping_add(u32::from(event.duration)));
+        let lasted = u32::from(event.duration) * (self.clock_hz / event_hz).max(1);
+        self.free_timestamp = Some(timestamp.wrapping_add(lasted));
         self.put(to, header, &event.to_bytes(), out);
     }
 
@@ -143,7 +165,7 @@ impl Outgoing {
         self.map.is_some_and(|m| m.from == from)
     }
 
-    /// Sends another leg's packet on: renumbered, its gaps and its spacing kept. `len` is its sound in samples.
+    /// Sends another leg's packet on: renumbered, its gaps and its spacing kept. `len` is its sound in ticks.
     pub(crate) fn pass(
         &mut self,
         to: SocketAddr,

@@ -2,11 +2,12 @@
 
 use crate::event::Event;
 use crate::leg::{Leg, Source};
-use crate::mix::{Linear, Mix};
+use crate::mix::Mix;
 use crate::order::Order;
 use crate::outbox::Outbox;
 use crate::play::Play;
 use crate::secure::SEALED_MAX;
+use arrayvec::ArrayVec;
 use core::net::SocketAddr;
 use senim_audio::Bank;
 use senim_base::{CallId, Instant, LegId, PlayId, RecordingId};
@@ -86,6 +87,18 @@ impl Session {
                 }
             }
         }
+        if !matches!(order, Order::SendDigits { .. } | Order::AbsorbDigits { .. }) {
+            self.prepare();
+        }
+    }
+
+    /// Takes the memory that ears need which take packets of another size than the mouth's, or another codec, and gives
+    /// back what is not needed any more: not on the path of a packet.
+    fn prepare(&mut self) {
+        let spoken: ArrayVec<_, LEGS_MAX> = self.legs.iter().filter_map(Leg::speaks).collect();
+        for ear in &mut self.legs {
+            ear.prepare(&spoken);
+        }
     }
 
     /// Takes a datagram that came for a leg; `rtcp` when it came to the RTCP port.
@@ -121,11 +134,10 @@ impl Session {
             return;
         }
         let Some(heard) = speaker.hear(from, bytes, now, out) else { return };
-        let mut linear = None;
         for ear in &mut self.legs {
             match ear.source {
                 Source::Leg(_) => ear.hear_from(&heard, now, out),
-                Source::Mix(_) => ear.mix_from(&heard, linear.get_or_insert_with(Linear::new), now),
+                Source::Mix(_) => ear.mix_from(&heard, now),
                 Source::Nothing | Source::Play(_) => {}
             }
         }

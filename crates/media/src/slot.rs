@@ -1,7 +1,7 @@
 //! The schedule of a leg: one packet each packet time, on a grid that differs from leg to leg, so that a thousand
 //! calls do not leave in one burst. A late tick catches up with a few packets; what is older was not sent.
 
-use crate::config::{StreamConfig, silence};
+use crate::config::{StreamConfig, coding, silence};
 use crate::event::Event;
 use crate::leg::{Leg, Source};
 use crate::outbox::Outbox;
@@ -9,15 +9,17 @@ use crate::play::Filled;
 use core::f32::consts::TAU;
 use core::net::SocketAddr;
 use core::time::Duration;
-use senim_audio::{Bank, g711};
+use senim_audio::{Bank, ENCODED_MAX};
 use senim_base::{Instant, LegId};
 use senim_rtp::{Digit, Event as TelephoneEvent, Step};
 use senim_sdp::Codec;
 
 /// A late tick sends at most this many packets of a leg at once.
 const BURST_MAX: u64 = 3;
-/// Samples in the longest packet: 60 ms.
+/// Bytes in the longest packet of a codec that has a byte a tick: 60 ms.
 pub(crate) const CHUNK_MAX: usize = 480;
+/// Samples in the longest packet: 60 ms of 16 kHz.
+pub(crate) const SAMPLES_MAX: usize = 960;
 /// Legs are spread over this many milliseconds, one millisecond apart.
 const SPREAD_MS: u64 = 20;
 
@@ -97,13 +99,16 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let clock = self.out.clock(slot);
-        let step = self.digits.step(clock, config.ptime_samples());
-        if let (Source::Mix(mix), Step::Send { .. } | Step::Gap) = (&mut self.source, &step) {
-            mix.skip(usize::from(config.ptime_samples()));
+        let step = self.digits.step(clock, config.ptime_ms(), config.telephone_event_hz);
+        if let Step::Send { .. } | Step::Gap = step {
+            self.skip_sound(config.ptime_ms(), slot);
         }
         match step {
             Step::Send { timestamp, marker, event } if config.sends() => match config.send_telephone_event {
-                Some(payload_type) => self.out.event(to, payload_type, timestamp, marker, event, out),
+                Some(payload_type) => {
+                    let kind = (payload_type, config.telephone_event_hz);
+                    self.out.event(to, kind, timestamp, marker, event, out);
+                }
                 None => self.send_tones(config, to, clock, event, out),
             },
             Step::Send { .. } | Step::Gap => {}
@@ -119,40 +124,94 @@ impl Leg {
         (slot, clock): (Instant, u32),
         out: &mut Outbox,
     ) {
-        let mut buffer = [silence(config.codec); CHUNK_MAX];
-        let len = usize::from(config.ptime_samples()).min(CHUNK_MAX);
-        let Some(chunk) = buffer.get_mut(..len) else { return };
-        let filled = match &mut self.source {
-            Source::Play(play) => play.fill(bank, config.codec, chunk),
-            Source::Leg(_) => {
-                if self.fifo.pull(chunk) && config.sends() {
-                    self.out.audio(to, config, clock, chunk, out);
-                }
-                return;
-            }
-            Source::Mix(mix) => {
-                if crate::mix::fill(mix, config.codec, chunk) && config.sends() {
-                    self.out.audio(to, config, clock, chunk, out);
-                } else {
+        match self.source {
+            Source::Play(_) => self.send_clip(config, to, bank, (slot, clock), out),
+            Source::Leg(_) | Source::Mix(_) => {
+                let mut payload = [0; ENCODED_MAX];
+                let len = self.encode(config, &mut payload, |leg, sum| leg.pull(sum, slot));
+                match payload.get(..len) {
+                    Some(sound) if len > 0 && config.sends() => self.out.audio(to, config, clock, sound, out),
                     // Silence is not sent; whoever speaks next begins a talkspurt.
-                    self.out.begin_source();
+                    _ => self.out.begin_source(),
                 }
-                return;
             }
-            Source::Nothing => return,
+            Source::Nothing => {}
+        }
+    }
+
+    /// Codes one packet's worth of what `make` makes, if it makes anything. Gives its bytes, 0 for none.
+    fn encode(
+        &mut self,
+        config: &StreamConfig,
+        payload: &mut [u8; ENCODED_MAX],
+        make: impl FnOnce(&mut Leg, &mut [i16]) -> bool,
+    ) -> usize {
+        let Some(mut encoder) = self.encoder.take() else { return 0 };
+        let mut buffer = [0; SAMPLES_MAX];
+        let samples = usize::from(config.ptime_ms()) * encoder.band().per_ms();
+        let mut len = 0;
+        if let Some(sum) = buffer.get_mut(..samples)
+            && make(self, sum)
+        {
+            len = encoder.encode(sum, payload);
+        }
+        self.encoder = Some(encoder);
+        len
+    }
+
+    /// What is played, as it lies in the bank.
+    fn send_clip(
+        &mut self,
+        config: &StreamConfig,
+        to: SocketAddr,
+        bank: &Bank,
+        (slot, clock): (Instant, u32),
+        out: &mut Outbox,
+    ) {
+        let Source::Play(play) = &mut self.source else { return };
+        let mut buffer = [silence(config.codec); CHUNK_MAX];
+        let chunk = buffer.get_mut(..usize::from(config.ptime_ms()) * 8).unwrap_or(&mut []);
+        let (sound, ended) = if config.codec == Codec::Opus {
+            let packet = play.packet(bank);
+            (packet, packet.is_none().then(|| play.is_whole()))
+        } else {
+            match play.fill(bank, coding(config.codec), chunk) {
+                Filled::More => (Some(&*chunk), None),
+                Filled::Last { samples, completed } => {
+                    (Some(&*chunk).filter(|_| samples > 0), Some(completed))
+                }
+            }
         };
         // A held leg hears nothing, but the script's time goes on: a prompt ends when it would have ended.
-        if config.sends() && !matches!(filled, Filled::Last { samples: 0, .. }) {
-            self.out.audio(to, config, clock, chunk, out);
+        if let Some(sound) = sound.filter(|_| config.sends()) {
+            self.out.audio(to, config, clock, sound, out);
             for tap in &self.record_heard {
-                out.tap(*tap, slot, config.codec, clock, chunk);
+                out.tap(*tap, slot, config.codec, clock, sound);
             }
         }
-        if let Filled::Last { completed, .. } = filled
+        if let Some(completed) = ended
             && let Source::Play(play) = core::mem::take(&mut self.source)
         {
             out.event(Event::PlayEnded { leg: self.id, play: play.id, completed });
             self.out.begin_source();
+        }
+    }
+
+    /// Adds what the others said to the sum. `false`: nobody says anything.
+    fn pull(&mut self, sum: &mut [i16], slot: Instant) -> bool {
+        match (&mut self.source, &mut self.recut) {
+            (Source::Mix(mix), _) => mix.pull(sum, slot),
+            (Source::Leg(_), Some(mouth)) => mouth.pull(sum, slot),
+            _ => false,
+        }
+    }
+
+    /// A key is sent in place of sound: what was said meanwhile is not said later.
+    fn skip_sound(&mut self, ms: u16, slot: Instant) {
+        let per_ms = self.encoder.as_ref().map_or(8, |encoder| encoder.band().per_ms());
+        let mut unheard = [0; SAMPLES_MAX];
+        if let Some(unheard) = unheard.get_mut(..usize::from(ms) * per_ms) {
+            self.pull(unheard, slot);
         }
     }
 
@@ -166,19 +225,21 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let Some((low, high)) = Digit::from_code(event.code).map(frequencies) else { return };
-        let len = usize::from(config.ptime_samples()).min(CHUNK_MAX);
-        let mut buffer = [0; CHUNK_MAX];
-        let Some(chunk) = buffer.get_mut(..len) else { return };
+        let clock_hz = config.codec.clock_hz();
+        let rate = self.encoder.as_ref().map_or(8_000, |encoder| encoder.band().rate_hz());
         // The phase hangs on the clock alone, so the tone goes on smoothly from packet to packet.
-        for (n, byte) in (0u32..).zip(chunk.iter_mut()) {
-            let t = (clock.wrapping_add(n) % 8_000) as f32 / 8_000.0;
-            let sample = 5_000.0 * (TAU * low * t).sin() + 6_000.0 * (TAU * high * t).sin();
-            *byte = match config.codec {
-                Codec::Pcma => g711::alaw_encode(sample as i16),
-                Codec::Pcmu => g711::ulaw_encode(sample as i16),
-            };
+        let since = (clock % clock_hz) as f32 / clock_hz as f32;
+        let mut payload = [0; ENCODED_MAX];
+        let len = self.encode(config, &mut payload, |_, tones| {
+            for (n, sample) in (0u16..).zip(tones.iter_mut()) {
+                let t = since + f32::from(n) / rate as f32;
+                *sample = (5_000.0 * (TAU * low * t).sin() + 6_000.0 * (TAU * high * t).sin()) as i16;
+            }
+            true
+        });
+        if let Some(sound) = payload.get(..len).filter(|_| len > 0) {
+            self.out.audio(to, config, clock, sound, out);
         }
-        self.out.audio(to, config, clock, chunk, out);
     }
 }
 

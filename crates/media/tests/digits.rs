@@ -2,6 +2,7 @@
 
 mod world;
 
+use senim_audio::{Band, ENCODED_MAX, Encoder, Wishes};
 use senim_media::{DigitSource, Event, Order, StreamConfig};
 use senim_rtp::Digit;
 use senim_sdp::Codec;
@@ -73,28 +74,25 @@ fn keys_that_we_send_are_heard_and_the_bridge_goes_on_after() {
 fn without_telephone_events_keys_are_heard_in_the_sound() {
     let plain =
         StreamConfig { receive_telephone_event: None, send_telephone_event: None, ..config("10.0.0.1:4000") };
-    for codec in [Codec::Pcma, Codec::Pcmu] {
+    for codec in Codec::ALL {
         let mut world = World::new();
         world.leg(A, StreamConfig { codec, receive_payload_type: codec.payload_type(), ..plain }, None);
+        let mut encoder = Encoder::new(world::coding(codec), Band::Narrow, Wishes::default());
         let pcm = world::tones(&[(697.0, 1_209.0), (770.0, 1_336.0), (852.0, 1_477.0), (941.0, 1_477.0)]);
         for (n, chunk) in pcm.chunks(160).enumerate() {
-            let sound: Vec<u8> = chunk
-                .iter()
-                .map(|s| match codec {
-                    Codec::Pcma => senim_audio::g711::alaw_encode(*s),
-                    Codec::Pcmu => senim_audio::g711::ulaw_encode(*s),
-                })
-                .collect();
+            let mut sound = vec![0; ENCODED_MAX];
+            let len = encoder.encode(chunk, &mut sound);
+            sound.truncate(len);
             let header = senim_rtp::Header {
                 payload_type: codec.payload_type(),
                 seq: n as u16,
-                timestamp: n as u32 * 160,
+                timestamp: n as u32 * codec.clock_hz() / 50,
                 ..Default::default()
             };
             world.packet(A, "10.0.0.1:4000".parse().unwrap(), &world::bytes(header, &sound));
             world.run(20);
         }
-        assert_eq!(world.keys_told(), "159#");
+        assert_eq!(world.keys_told(), "159#", "{codec}");
         assert!(!world.told(|e| matches!(e, Event::Digit { source: DigitSource::InBand, .. })).is_empty());
     }
 }

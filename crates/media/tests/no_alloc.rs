@@ -61,6 +61,79 @@ fn allocations(world: &mut World) -> u64 {
     COUNT.with(Cell::get) - before
 }
 
+/// Twelve seconds in which each phone says a tone in its own codec, or silence for a second now and then; allocations
+/// of the session alone, counted after the first second.
+fn allocations_of_talk(world: &mut World) -> u64 {
+    let mut said = Vec::new();
+    for n in 0..600u32 {
+        for leg in [A, B] {
+            let phone = world.phone(leg);
+            if n % 100 == 50 {
+                phone.hz = if phone.hz.is_some() && n % 200 == 50 { Some(0.0) } else { Some(700.0) };
+            }
+            said.extend(phone.say().map(|bytes| (n, leg, phone.address, bytes)));
+        }
+    }
+    let mut counted = 0;
+    for n in 0..600 {
+        let before = COUNT.with(Cell::get);
+        for (_, leg, address, bytes) in said.iter().filter(|(at, ..)| *at == n) {
+            world.session.packet(*leg, *address, false, bytes, world.now, &mut world.out);
+            world.out.clear();
+        }
+        world.now += Duration::from_millis(20);
+        world.session.tick(&world.bank, world.now, &mut world.out);
+        world.out.clear();
+        if n >= 50 {
+            counted += COUNT.with(Cell::get) - before;
+        }
+    }
+    counted
+}
+
+#[test]
+fn what_is_coded_anew_between_any_two_codecs_does_not_allocate() {
+    for a in senim_sdp::Codec::ALL {
+        for b in senim_sdp::Codec::ALL {
+            let mut wishes = world::speaking(b, "10.0.0.2:4000");
+            wishes.opus = senim_audio::Wishes { fec: true, dtx: true };
+            let mut world = World::pair(world::speaking(a, "10.0.0.1:4000"), wishes);
+            for (leg, track) in [(A, 0), (B, 2)] {
+                world.order(Order::Record { leg, recording: RecordingId(1), track: TrackId(track) });
+            }
+            world.order(Order::Bridge { a: A, b: B });
+            assert_eq!(allocations_of_talk(&mut world), 0, "{a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn three_codecs_in_conference_and_prompts_of_each_do_not_allocate() {
+    let opus = world::speaking(senim_sdp::Codec::Opus, "10.0.0.1:4000");
+    let plain = StreamConfig { receive_telephone_event: None, ..opus };
+    let mut world = World::pair(plain, world::speaking(senim_sdp::Codec::G722, "10.0.0.2:4000"));
+    world.leg(C, world::speaking(senim_sdp::Codec::Pcmu, "10.0.0.3:4000"), None);
+    world.order(Order::Mix { rows: vec![(A, vec![B, C]), (B, vec![A, C]), (C, vec![A, B])] });
+    assert_eq!(allocations_of_talk(&mut world), 0, "conference, and keys in band of Opus");
+    let clips: Vec<ClipId> = vec![world.clip("one", 600.0, 1_000), world.clip("two", 700.0, 333)];
+    for leg in [A, B] {
+        let order = Order::Play { leg, play: PlayId(leg.0), clips: clips.clone(), repeat: true };
+        world.order(order);
+    }
+    assert_eq!(allocations_of_talk(&mut world), 0, "prompts");
+}
+
+/// The one exception: a lost packet of Opus that its successor repeats costs its decoder a short buffer.
+#[test]
+fn a_lost_packet_of_opus_costs_one_allocation_at_most() {
+    let opus = world::speaking(senim_sdp::Codec::Opus, "10.0.0.1:4000");
+    let mut world = World::pair(opus, world::config("10.0.0.2:4000"));
+    world.phone(A).lose = |seq| seq % 20 == 3;
+    world.order(Order::Bridge { a: A, b: B });
+    let allocations = allocations_of_talk(&mut world);
+    assert!(allocations <= 30, "{allocations} for 28 lost packets");
+}
+
 fn recorded(other: StreamConfig) -> World {
     let mut world = World::pair(config("10.0.0.1:4000"), other);
     for (leg, track) in [(A, 0), (B, 2)] {

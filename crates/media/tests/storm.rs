@@ -4,6 +4,7 @@ mod world;
 
 use core::time::Duration;
 use proptest::prelude::*;
+use senim_audio::Wishes;
 use senim_base::{ClipId, LegId, PlayId, RecordingId, TrackId};
 use senim_media::{Event, Order, StreamConfig};
 use senim_sdp::{Codec, Direction};
@@ -18,9 +19,12 @@ enum Act {
 }
 
 fn stream() -> impl Strategy<Value = StreamConfig> {
-    (0u8..3, any::<bool>(), 0u16..90, 0u8..4, any::<bool>()).prop_map(
-        |(host, alaw, ptime, direction, events)| StreamConfig {
-            codec: if alaw { Codec::Pcma } else { Codec::Pcmu },
+    (0u8..3, 0usize..4, 0u16..90, 0u8..4, any::<bool>()).prop_map(
+        |(host, codec, ptime, direction, events)| StreamConfig {
+            codec: Codec::ALL[codec],
+            // Whatever comes with payload type 8 is in it: packets of others are nothing that it can read.
+            opus: Wishes { fec: events, dtx: !events },
+            telephone_event_hz: [8_000, 48_000][usize::from(ptime > 50)],
             send_ptime_ms: ptime,
             send_telephone_event: events.then_some(101),
             receive_telephone_event: events.then_some(101),

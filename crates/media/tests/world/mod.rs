@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use senim_audio::{Bank, g711, listen};
+use senim_audio::{Band, Bank, Coding, DECODED_MAX, Decoder, ENCODED_MAX, Encoder, Wishes, listen};
 use senim_base::{CallId, ClipId, Instant, LegId, PlayId, RecordingId, TrackId};
 use senim_media::{Event, Item, LegReport, Order, Outbox, Session, StreamConfig, StreamKeys};
 use senim_rtp::{
@@ -47,21 +47,23 @@ pub(crate) struct Phone {
     pub(crate) keys: EventSender,
     pub(crate) lose: fn(u16) -> bool,
     pub(crate) phase: u32,
+    pub(crate) events_hz: u32,
+    pub(crate) encoder: Encoder,
 }
 
 impl Phone {
     fn packet(&mut self) -> Option<Vec<u8>> {
-        let ticks = self.ptime_ms * 8;
+        let ms = self.ptime_ms;
         let at = self.timestamp;
-        self.timestamp = at.wrapping_add(u32::from(ticks));
+        self.timestamp = at.wrapping_add(u32::from(ms) * self.codec.clock_hz() / 1_000);
         let step = match self.event_type {
-            Some(_) => self.keys.step(at, ticks),
+            Some(_) => self.keys.step(at, ms, self.events_hz),
             None => Step::Idle,
         };
         let (payload_type, timestamp, payload) = match step {
             Step::Send { timestamp, event, .. } => (self.event_type?, timestamp, event.to_bytes().to_vec()),
             Step::Gap => return None,
-            Step::Idle => (self.payload_type, at, self.sound(self.hz?, ticks)),
+            Step::Idle => (self.payload_type, at, self.sound(self.hz?, ms)),
         };
         let seq = self.seq;
         self.seq = seq.wrapping_add(1);
@@ -72,17 +74,36 @@ impl Phone {
         Some(bytes(Header { marker, payload_type, seq, timestamp, ssrc: self.ssrc }, &payload))
     }
 
-    fn sound(&mut self, hz: f32, ticks: u16) -> Vec<u8> {
-        (0..ticks)
+    /// What it says now.
+    pub(crate) fn say(&mut self) -> Option<Vec<u8>> {
+        self.packet()
+    }
+
+    /// Says a tone as wide as its codec carries.
+    pub(crate) fn speak_wide(&mut self, hz: f32) {
+        self.hz = Some(hz);
+        self.encoder = Encoder::new(coding(self.codec), Band::Wide, Wishes::default());
+    }
+
+    /// Takes another codec.
+    pub(crate) fn speak(&mut self, codec: Codec) {
+        (self.codec, self.payload_type) = (codec, codec.payload_type());
+        self.events_hz = codec.clock_hz();
+        self.encoder = Encoder::new(coding(codec), Band::Narrow, Wishes::default());
+    }
+
+    fn sound(&mut self, hz: f32, ms: u16) -> Vec<u8> {
+        let band = self.encoder.band();
+        let pcm: Vec<i16> = (0..usize::from(ms) * band.per_ms())
             .map(|_| {
-                self.phase = (self.phase + 1) % 8_000;
-                let s = (8_000.0 * (core::f32::consts::TAU * hz * self.phase as f32 / 8_000.0).sin()) as i16;
-                match self.codec {
-                    Codec::Pcma => g711::alaw_encode(s),
-                    Codec::Pcmu => g711::ulaw_encode(s),
-                }
+                self.phase = (self.phase + 1) % band.rate_hz();
+                let turn = hz * self.phase as f32 / band.rate_hz() as f32;
+                (8_000.0 * (core::f32::consts::TAU * turn).sin()) as i16
             })
-            .collect()
+            .collect();
+        let mut payload = [0; ENCODED_MAX];
+        let len = self.encoder.encode(&pcm, &mut payload);
+        payload[..len].to_vec()
     }
 }
 
@@ -104,9 +125,26 @@ pub(crate) fn config(remote: &str) -> StreamConfig {
         receive_payload_type: 8,
         send_telephone_event: Some(101),
         receive_telephone_event: Some(101),
+        telephone_event_hz: 8_000,
+        opus: Wishes::default(),
         send_ptime_ms: 20,
         direction: Direction::SendRecv,
     }
+}
+
+/// The same for a phone that speaks this codec.
+pub(crate) fn speaking(codec: Codec, remote: &str) -> StreamConfig {
+    StreamConfig {
+        codec,
+        send_payload_type: codec.payload_type(),
+        receive_payload_type: codec.payload_type(),
+        telephone_event_hz: codec.clock_hz(),
+        ..config(remote)
+    }
+}
+
+pub(crate) fn coding(codec: Codec) -> Coding {
+    Coding::of_number(codec.payload_type())
 }
 
 pub(crate) struct World {
@@ -132,7 +170,7 @@ impl World {
     pub(crate) fn new() -> World {
         World {
             session: Session::new(CallId(1), 7),
-            bank: Bank::new(),
+            bank: Bank::speaking(&Coding::ALL),
             now: Instant::from_secs(1_000),
             out: Outbox::new(),
             phones: BTreeMap::new(),
@@ -171,6 +209,8 @@ impl World {
             keys: EventSender::default(),
             lose: |_| false,
             phase: 0,
+            events_hz: config.telephone_event_hz,
+            encoder: Encoder::new(coding(config.codec), Band::Narrow, Wishes { fec: true, dtx: false }),
         };
         self.phones.insert(id, phone);
     }
@@ -300,8 +340,19 @@ impl World {
 
     /// What the phone of a leg hears, as samples.
     pub(crate) fn heard(&self, leg: LegId) -> Vec<i16> {
-        let codec = self.configs[&leg].codec;
-        self.audio(leg).iter().flat_map(|s| decode(codec, &s.payload)).collect()
+        self.heard_in(leg, Band::Narrow)
+    }
+
+    /// The same, as wide as its codec carries.
+    pub(crate) fn heard_in(&self, leg: LegId, band: Band) -> Vec<i16> {
+        let mut decoder = Decoder::new(coding(self.configs[&leg].codec), band);
+        let mut pcm = [0; DECODED_MAX];
+        let mut heard = Vec::new();
+        for sent in self.audio(leg) {
+            let len = decoder.decode(&sent.payload, &mut pcm);
+            heard.extend_from_slice(&pcm[..len]);
+        }
+        heard
     }
 
     pub(crate) fn hears(&self, leg: LegId, hz: f32) -> bool {
@@ -348,7 +399,9 @@ impl World {
             let (a, b) = (&pair[0], &pair[1]);
             assert_eq!(a.header.ssrc, b.header.ssrc, "the SSRC stays");
             let forward = b.header.timestamp.wrapping_sub(a.header.timestamp) as i32;
-            assert!(forward >= a.payload.len() as i32, "timestamps overlap by {forward} at {:?}", b.at);
+            let codec = self.configs[&leg].codec;
+            let lasts = coding(codec).ticks(&a.payload) * codec.clock_hz() / 8_000;
+            assert!(forward >= lasts as i32, "timestamps overlap by {forward} at {:?}", b.at);
             assert!((b.header.seq.wrapping_sub(a.header.seq) as i16) > 0, "sequence numbers go on");
         }
     }
@@ -376,12 +429,11 @@ pub(crate) fn tones(pairs: &[(f32, f32)]) -> Vec<i16> {
     pcm
 }
 
+/// One payload that hangs on none before it.
 pub(crate) fn decode(codec: Codec, payload: &[u8]) -> Vec<i16> {
-    let law = match codec {
-        Codec::Pcma => g711::alaw_decode,
-        Codec::Pcmu => g711::ulaw_decode,
-    };
-    payload.iter().map(|byte| law(*byte)).collect()
+    let mut pcm = [0; DECODED_MAX];
+    let len = Decoder::new(coding(codec), Band::Narrow).decode(payload, &mut pcm);
+    pcm[..len].to_vec()
 }
 
 pub(crate) fn ip(text: &str) -> IpAddr {
