@@ -3,7 +3,7 @@
 
 use senim_base::{Instant, RecordingId, TrackId};
 
-/// Longest payload of one frame: 60 ms of G.711. A longer packet is split.
+/// Longest payload of one frame: 60 ms of G.711. A longer packet is split; one of Opus, which cannot be, is lost.
 pub const FRAME_BYTES_MAX: usize = 480;
 
 /// What a media worker tells about a recording.
@@ -18,9 +18,9 @@ pub enum Frame {
         track: TrackId,
         /// When it arrived.
         at: Instant,
-        /// RTP static payload type (RFC 3551): 0 µ-law, 8 A-law.
+        /// RTP static payload type (RFC 3551): 0 µ-law, 8 A-law, 9 G.722; 111 Opus.
         codec: u8,
-        /// The sender's RTP timestamp (RFC 3550 section 5.1), 8 kHz.
+        /// The sender's RTP timestamp (RFC 3550 section 5.1), by the clock of its codec.
         timestamp: u32,
         /// How many of `bytes` are sound.
         len: u16,

@@ -11,4 +11,4 @@ mod timeline;
 pub use frame::{FRAME_BYTES_MAX, Frame};
 pub use meta::RecordingMeta;
 pub use right::{Demand, Permit, Refused, TEXT_MAX, may_export};
-pub use timeline::{GAPS_MAX, Gap, GapCause, Placed, Placer};
+pub use timeline::{GAPS_MAX, Gap, GapCause, Placed, Placer, Scale};

@@ -79,6 +79,30 @@ struct Hole {
     cause: Option<GapCause>,
 }
 
+/// Timestamps of a clock that is a multiple of 8 kHz (RFC 7587 section 4.1: Opus has 48), as samples of 8 kHz that wrap as
+/// [`Placer::place`] wants them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scale {
+    /// Ticks a sample, the last timestamp, and what became of it.
+    last: Option<(u32, u32, u32)>,
+}
+
+impl Scale {
+    /// The timestamp of a frame, in samples. Another clock than before begins anew: the frame's arrival will tell.
+    pub fn samples(&mut self, timestamp: u32, clock_hz: u32) -> u32 {
+        let ticks = (clock_hz / (PER_MS as u32 * 1_000)).max(1);
+        let samples = match self.last {
+            Some((same, before, samples)) if same == ticks => {
+                let step = timestamp.wrapping_sub(before).cast_signed() / ticks.cast_signed();
+                samples.wrapping_add_signed(step)
+            }
+            _ => timestamp / ticks,
+        };
+        self.last = Some((ticks, timestamp, samples));
+        samples
+    }
+}
+
 /// Places the frames of one track, in the order of their arrival.
 #[derive(Clone, Debug)]
 pub struct Placer {

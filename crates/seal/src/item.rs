@@ -18,7 +18,7 @@ pub struct Frame {
     pub track: TrackId,
     /// When it arrived, milliseconds since the start.
     pub at_ms: u32,
-    /// RTP static payload type (RFC 3551): 0 µ-law, 8 A-law.
+    /// RTP static payload type (RFC 3551): 0 µ-law, 8 A-law, 9 G.722; 111 Opus.
     pub codec: u8,
     /// The sender's RTP timestamp.
     pub timestamp: u32,

@@ -98,10 +98,12 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    pub(crate) fn frame(&mut self, track: TrackId, at_ms: u32, payload_len: usize) {
+    pub(crate) fn frame(&mut self, track: TrackId, at_ms: u32, codec: u8, payload_len: usize) {
         *self.frames.entry(track.0).or_default() += 1;
-        // 8 bytes of G.711 a millisecond (RFC 3551 section 4.5.14).
-        let ends = at_ms.saturating_add(u32::try_from(payload_len / 8).unwrap_or(0));
+        // 8 bytes of G.711 or G.722 a millisecond (RFC 3551 table 4); how long a packet of Opus is, is not known here.
+        let bytewise = matches!(codec, 0 | 8 | 9);
+        let ms = if bytewise { u32::try_from(payload_len / 8).unwrap_or(0) } else { 0 };
+        let ends = at_ms.saturating_add(ms);
         self.last_ms.insert(track.0, ends);
         self.length_ms = self.length_ms.max(ends);
     }

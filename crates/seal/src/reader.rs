@@ -197,7 +197,7 @@ impl Walk<'_> {
         match item {
             Item::About(about) => self.found.about = about,
             Item::Frame(frame) => {
-                self.sums.frame(frame.track, frame.at_ms, frame.payload.len());
+                self.sums.frame(frame.track, frame.at_ms, frame.codec, frame.payload.len());
                 self.found.frames.push(frame);
             }
             Item::Lost(lost) => {

@@ -165,7 +165,7 @@ impl Writer {
         self.tell_dropped(at);
         let at_ms = self.make_room(need, at);
         item::put_frame(&mut self.pending, track, at_ms, codec, timestamp, payload);
-        self.sums.frame(track, at_ms, payload.len());
+        self.sums.frame(track, at_ms, codec, payload.len());
     }
 
     /// So many frames of `track` were lost before they came here; frames come again at `at`.

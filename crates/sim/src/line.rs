@@ -3,11 +3,11 @@
 
 use crate::world::{BACKUP, CARRIER, CENTRE, LINE};
 use core::time::Duration;
-use senim_audio::{Bank, tone};
+use senim_audio::{Bank, Coding, tone};
 use senim_base::{Language, NumberPlan};
 use senim_ivr::{Script, World};
 use senim_queue::QueueSettings;
-use senim_sdp::Security;
+use senim_sdp::{Codec, Security};
 use senim_sip::{Expiry, Flow, IpNet, Transport, TrunkSource};
 use senim_switch::{
     Catalogue, Destination, Features, FloodSettings, ForwardSettings, MediaSettings, NumberRule, OutIdentity,
@@ -45,6 +45,8 @@ pub struct LineConfig {
     pub softphone_probe: Option<Duration>,
     /// Numbers of callers who withhold them are kept.
     pub keep_restricted: bool,
+    /// What trunks, and what softphones may speak, the best first.
+    pub codecs: (Vec<Codec>, Vec<Codec>),
     /// The longest time without a packet from a caller, and from a consultant.
     pub inactivity: (Duration, Duration),
 }
@@ -64,6 +66,7 @@ impl LineConfig {
             registrations: Vec::new(),
             softphone_probe: None,
             keep_restricted: true,
+            codecs: (vec![Codec::Pcma, Codec::Pcmu], vec![Codec::Pcma, Codec::Pcmu]),
             inactivity: (Duration::from_secs(60), Duration::from_secs(8)),
         }
     }
@@ -79,7 +82,12 @@ impl LineConfig {
 
     /// Every sound the line may make.
     pub(crate) fn bank(&self) -> Arc<Bank> {
-        let mut bank = Bank::new();
+        let spoken: Vec<Coding> = [&self.codecs.0, &self.codecs.1]
+            .into_iter()
+            .flatten()
+            .map(|codec| Coding::of_number(codec.payload_type()))
+            .collect();
+        let mut bank = Bank::speaking(&spoken);
         let ms = u32::try_from(self.prompt.as_millis()).unwrap_or(u32::MAX);
         for (n, name) in prompt_names().iter().enumerate() {
             for language in Language::ALL {
@@ -115,6 +123,7 @@ impl LineConfig {
             probes_to_turn: 3,
             silence_max: Duration::from_secs(4),
             srtp: Security::Refuse,
+            codecs: self.codecs.0.clone(),
             credentials: None,
         };
         let mut trunks = vec![
@@ -145,6 +154,7 @@ impl LineConfig {
             media: MediaSettings {
                 address: LINE,
                 softphone_srtp: Security::Refuse,
+                softphone_codecs: self.codecs.1.clone(),
                 address6: None,
                 networks: Vec::new(),
                 ports: (20_000, 39_999),

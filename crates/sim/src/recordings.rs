@@ -1,8 +1,8 @@
 //! Recordings as the taps gave them: what a track would sound like when it is exported.
 
-use senim_audio::g711;
+use senim_audio::{Band, Coding, Decoder};
 use senim_base::{Instant, RecordingId, TrackId};
-use senim_recorder::Placer;
+use senim_recorder::{Placer, Scale};
 use senim_sdp::Codec;
 use std::collections::BTreeMap;
 
@@ -68,22 +68,24 @@ impl Tape {
         else {
             return Vec::new();
         };
-        let mut placer = Placer::new(track);
+        let (mut placer, mut scale) = (Placer::new(track), Scale::default());
+        let mut decoder: Option<Decoder> = None;
         let mut pcm: Vec<i16> = Vec::new();
         for f in frames {
-            let samples = u32::try_from(f.bytes.len()).unwrap_or(0);
-            let placed = placer.place(f.at.since(*begun), f.timestamp, samples);
+            let coding = Coding::of_number(f.codec.payload_type());
+            let samples = coding.ticks(&f.bytes);
+            let timestamp = scale.samples(f.timestamp, coding.clock_hz());
+            let placed = placer.place(f.at.since(*begun), timestamp, samples);
             let at = usize::try_from(placed.offset).unwrap_or(usize::MAX);
-            let decode = match f.codec {
-                Codec::Pcma => g711::alaw_decode,
-                Codec::Pcmu => g711::ulaw_decode,
+            let end = at + samples as usize;
+            if pcm.len() < end {
+                pcm.resize(end, 0);
+            }
+            let decoder = match &mut decoder {
+                Some(same) if same.coding() == coding => same,
+                other => other.insert(Decoder::new(coding, Band::Narrow)),
             };
-            if pcm.len() < at + f.bytes.len() {
-                pcm.resize(at + f.bytes.len(), 0);
-            }
-            for (slot, byte) in pcm[at..].iter_mut().zip(&f.bytes) {
-                *slot = decode(*byte);
-            }
+            decoder.decode(&f.bytes, &mut pcm[at..end]);
         }
         pcm
     }

@@ -5,10 +5,10 @@
 use core::fmt;
 use core::time::Duration;
 use hound::{SampleFormat, WavSpec, WavWriter};
-use senim_audio::g711;
+use senim_audio::{Band, Coding, Decoder};
 use senim_base::{RecordingId, TrackId};
-use senim_recorder::{Gap, Permit, Placer};
-use senim_seal::{Damage, End, Fault, Frame, MasterKey, Recording, read};
+use senim_recorder::{Gap, Permit, Placer, Scale};
+use senim_seal::{Damage, End, Fault, MasterKey, Recording, read};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -169,16 +169,19 @@ impl Sound {
 /// One party's sound on the timeline of the recording.
 fn place(found: &Recording, track: TrackId) -> Result<(Vec<i16>, Vec<Gap>), ExportFault> {
     let longest = HOURS_MAX * 3_600 * u64::from(RATE_HZ);
-    let mut placer = Placer::new(track);
+    let (mut placer, mut scale) = (Placer::new(track), Scale::default());
+    let mut decoder: Option<Decoder> = None;
     let mut samples: Vec<i16> = Vec::new();
     let mut lost = found.lost.iter().filter(|l| l.track == track).peekable();
     for frame in found.frames.iter().filter(|f| f.track == track) {
         while lost.next_if(|l| l.at_ms <= frame.at_ms).is_some() {
             placer.dropped();
         }
-        let length = u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
+        let coding = Coding::of_number(frame.codec);
+        let length = coding.ticks(&frame.payload);
         let arrival = Duration::from_millis(u64::from(frame.at_ms));
-        let placed = placer.place(arrival, frame.timestamp, length);
+        let timestamp = scale.samples(frame.timestamp, coding.clock_hz());
+        let placed = placer.place(arrival, timestamp, length);
         let end = placed.offset.saturating_add(u64::from(length));
         if end > longest {
             return Err(ExportFault::TooLong);
@@ -191,8 +194,13 @@ fn place(found: &Recording, track: TrackId) -> Result<(Vec<i16>, Vec<Gap>), Expo
             samples.resize(end, 0);
         }
         stretch(&mut samples, begin, placed.stretch);
+        // What a codec gives depends on what came before: one decoder follows the track, until the party changes its codec.
+        let decoder = match &mut decoder {
+            Some(same) if same.coding() == coding => same,
+            other => other.insert(Decoder::new(coding, Band::Narrow)),
+        };
         if let Some(room) = samples.get_mut(begin..end) {
-            decode(frame, room);
+            decoder.decode(&frame.payload, room);
         }
     }
     Ok((samples, placer.gaps()))
@@ -204,14 +212,6 @@ fn stretch(samples: &mut [i16], begin: usize, open: u32) {
     let last = from.checked_sub(1).and_then(|i| samples.get(i)).copied().unwrap_or(0);
     if let Some(room) = samples.get_mut(from..begin) {
         room.fill(last);
-    }
-}
-
-fn decode(frame: &Frame, room: &mut [i16]) {
-    // RFC 3551: payload type 0 is µ-law; nothing but the two laws is recorded.
-    let law = if frame.codec == 0 { g711::ulaw_decode } else { g711::alaw_decode };
-    for (sample, code) in room.iter_mut().zip(&frame.payload) {
-        *sample = law(*code);
     }
 }
 
@@ -248,6 +248,7 @@ fn io_error(e: hound::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use senim_audio::{ENCODED_MAX, Encoder, Wishes, g711, listen};
     use senim_base::{Entropy, Instant, WallTime};
     use senim_recorder::{Demand, may_export};
     use senim_seal::{About, Disk, MemDisk, Writer};
@@ -306,6 +307,55 @@ mod tests {
         let text: String =
             Sha256::digest(fs::read(&out).unwrap()).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(done.sha256_hex(), text);
+    }
+
+    /// A second of a tone, sealed as this party said it in its codec; its clock begins anywhere.
+    fn say(w: &mut Writer, disk: &mut MemDisk, track: u8, number: u8, hz: f32, from_ms: u64) {
+        let coding = Coding::of_number(number);
+        let mut encoder = Encoder::new(coding, Band::Narrow, Wishes::default());
+        let tone = senim_audio::tone::sine(hz, -10.0, 1_000);
+        let mut payload = [0; ENCODED_MAX];
+        for (n, frame) in (0u32..).zip(tone.chunks(160)) {
+            let len = encoder.encode(frame, &mut payload);
+            let timestamp = 0xffff_f000u32.wrapping_add(n * coding.clock_hz() / 50);
+            let at = Instant::from_secs(1) + Duration::from_millis(from_ms + 20 * u64::from(n));
+            w.push(TrackId(track), number, timestamp, &payload[..len], at);
+            w.flush_due(disk, at).unwrap();
+        }
+    }
+
+    /// FEATURES R6, R7: whatever the parties speak, and though one of them changes it, each is heard in its place.
+    #[test]
+    fn every_codec_is_heard_at_its_place_beside_the_others() {
+        for (left, right) in [(8, 111), (111, 9), (9, 0), (111, 8)] {
+            let mut disk = MemDisk::new();
+            let start = Instant::from_secs(1);
+            let about = About { recording: RECORDING, started: NOW, start, about: b"" };
+            let mut w =
+                Writer::open(&mut disk, "r", &about, &key(), &mut Entropy::from_seed(1), start).unwrap();
+            say(&mut w, &mut disk, 0, left, 500.0, 0);
+            say(&mut w, &mut disk, 2, right, 900.0, 500);
+            say(&mut w, &mut disk, 0, right, 700.0, 2_000);
+            w.close(&mut disk, End::Completed, start + Duration::from_millis(2_980)).unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let out = dir.path().join("talk.wav");
+            let sealed = disk.read("r").unwrap();
+            let done = export(&permit(RECORDING), &sealed, &key(), &out, &mut |_| {}).unwrap();
+            assert!(done.length_ms.abs_diff(3_000) <= 20, "{left} {right}: {} ms", done.length_ms);
+            let all: Vec<i16> = hound::WavReader::open(&out).unwrap().samples().map(Result::unwrap).collect();
+            let side = |n: usize, from_ms: usize, to_ms: usize| -> Vec<i16> {
+                all.iter().skip(n).step_by(2).copied().take(to_ms * 8).skip(from_ms * 8).collect()
+            };
+            for (n, from, hz) in [(0, 50, 500.0), (1, 550, 900.0), (0, 2_050, 700.0)] {
+                let heard = side(n, from, from + 900);
+                assert!(listen::contains_tone(&heard, hz), "{left} {right}: {hz} Hz at {from} ms");
+                assert!(heard.iter().map(|s| s.unsigned_abs()).max() > Some(5_000), "{left} {right}");
+            }
+            for (n, from, to) in [(0, 1_020, 1_990), (1, 0, 490), (1, 1_520, 2_900)] {
+                assert!(side(n, from, to).iter().all(|s| *s == 0), "{left} {right}: silence at {from} ms");
+            }
+            assert!(done.gaps.iter().any(|g| g.track == CALLER && g.from_ms.abs_diff(1_000) <= 20));
+        }
     }
 
     /// FEATURES R6.

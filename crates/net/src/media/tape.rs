@@ -29,15 +29,20 @@ impl Tape {
         Tape { ring, losses: Vec::with_capacity(LOSSES_MAX), ends: VecDeque::with_capacity(64), counters }
     }
 
-    /// Puts sound on the tape, in frames of at most [`FRAME_BYTES_MAX`].
+    /// Puts sound on the tape, in frames of at most [`FRAME_BYTES_MAX`]. `bytewise`: a byte is 125 µs, so a longer payload
+    /// is split; else it is lost, and counted.
     pub(crate) fn audio(
         &mut self,
         (recording, track): (RecordingId, TrackId),
         at: Instant,
-        codec: u8,
+        (codec, bytewise): (u8, bool),
         timestamp: u32,
         payload: &[u8],
     ) {
+        if !bytewise && payload.len() > FRAME_BYTES_MAX {
+            self.lose(recording, track);
+            return;
+        }
         for (n, part) in (0u32..).zip(payload.chunks(FRAME_BYTES_MAX)) {
             let samples = n * FRAME_BYTES_MAX as u32;
             let at = at + Duration::from_micros(u64::from(samples) * 125);
@@ -122,7 +127,7 @@ mod tests {
     const REC: RecordingId = RecordingId(5);
 
     fn audio(tape: &mut Tape, ms: u64) {
-        tape.audio((REC, TrackId(0)), Instant::from_millis(ms), 8, ms as u32 * 8, &[0xd5; 160]);
+        tape.audio((REC, TrackId(0)), Instant::from_millis(ms), (8, true), ms as u32 * 8, &[0xd5; 160]);
     }
 
     /// FEATURES R8.
@@ -153,7 +158,7 @@ mod tests {
     fn a_long_payload_is_split_and_each_part_keeps_its_time() {
         let (producer, mut ring) = RingBuffer::new(8);
         let mut tape = Tape::new(producer, Arc::default());
-        tape.audio((REC, TrackId(0)), Instant::from_millis(100), 8, 1_000, &[1; 1_000]);
+        tape.audio((REC, TrackId(0)), Instant::from_millis(100), (8, true), 1_000, &[1; 1_000]);
         let parts: Vec<(u64, u32, u16)> = std::iter::from_fn(|| ring.pop().ok())
             .filter_map(|frame| match frame {
                 Frame::Audio { at, timestamp, len, .. } => Some((at.as_millis(), timestamp, len)),
@@ -161,5 +166,18 @@ mod tests {
             })
             .collect();
         assert_eq!(parts, [(100, 1_000, 480), (160, 1_480, 480), (220, 1_960, 40)]);
+    }
+
+    #[test]
+    fn a_packet_that_cannot_be_split_is_whole_or_lost() {
+        let (producer, mut ring) = RingBuffer::new(8);
+        let counters = Arc::new(Counters::default());
+        let mut tape = Tape::new(producer, Arc::clone(&counters));
+        for len in [FRAME_BYTES_MAX, FRAME_BYTES_MAX + 1] {
+            tape.audio((REC, TrackId(0)), Instant::from_millis(100), (111, false), 1_000, &vec![1; len]);
+        }
+        assert!(matches!(ring.pop(), Ok(Frame::Audio { len: 480, codec: 111, .. })));
+        assert!(ring.pop().is_err());
+        assert_eq!(counters.frames_lost.load(Ordering::Relaxed), 1);
     }
 }

@@ -13,6 +13,7 @@ use senim_audio::Bank;
 use senim_base::{CallId, Entropy, Instant, LegId};
 use senim_media::{Event, Item, Order, Outbox, Session};
 use senim_recorder::Frame;
+use senim_sdp::Codec;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -325,7 +326,8 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
             match item {
                 Item::Send { leg, to, rtcp, bytes } => self.send(seat, leg, to, rtcp, bytes),
                 Item::Tap { recording, track, at, codec, timestamp, bytes } => {
-                    self.tape.audio((recording, track), at, codec.payload_type(), timestamp, bytes);
+                    let kind = (codec.payload_type(), codec != Codec::Opus);
+                    self.tape.audio((recording, track), at, kind, timestamp, bytes);
                 }
                 Item::TapEnd { recording } => self.tape.end(recording, now),
                 Item::Event(event) => {
