@@ -5,6 +5,7 @@ use crate::register::{Outcome, Registration};
 use crate::sound::{Microphone, Voice};
 use crate::talk::Talk;
 use core::time::Duration;
+use senim_audio::Decoder;
 use senim_base::{Entropy, Instant, Redacted};
 use senim_rtp::Digit;
 use senim_sdp::Capabilities;
@@ -108,6 +109,8 @@ pub struct Phone {
     pub(crate) microphone: Option<Microphone>,
     pub(crate) voice: Voice,
     pub(crate) heard: Heard,
+    /// What makes sound of packets, once some came.
+    pub(crate) decoder: Option<Decoder>,
     pub(crate) out: VecDeque<Output>,
 }
 
@@ -146,6 +149,7 @@ impl Phone {
             microphone: None,
             voice: Voice::default(),
             heard,
+            decoder: None,
             out: VecDeque::new(),
         }
     }

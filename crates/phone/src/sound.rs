@@ -2,7 +2,7 @@
 
 use core::f32::consts::TAU;
 use core::time::Duration;
-use senim_audio::g711;
+use senim_audio::{Band, Coding, ENCODED_MAX, Encoder, Wishes};
 use senim_base::Instant;
 use senim_rtp::{Digit, EventSender, HEADER_LEN, Header, Step};
 use senim_sdp::{Codec, Direction, Negotiated};
@@ -35,6 +35,8 @@ pub(crate) struct Microphone {
     due: Instant,
     digits: EventSender,
     marker: bool,
+    /// What makes packets of sound, once some went.
+    encoder: Option<Encoder>,
 }
 
 impl Microphone {
@@ -48,6 +50,7 @@ impl Microphone {
             due: now,
             digits: EventSender::default(),
             marker: true,
+            encoder: None,
         }
     }
 
@@ -66,23 +69,25 @@ impl Microphone {
 
     /// Writes the packet that is due at `now`, if one is to go, and sets the next moment.
     pub(crate) fn packet(&mut self, to: &Negotiated, now: Instant) -> Option<Vec<u8>> {
-        let ms = u64::from(to.send_ptime_ms.max(10));
-        let ticks = (ms * 8) as u16;
+        // A packet of Opus is of 20 ms whatever the other side would like, which is its right (RFC 7587 section 4.2).
+        let ms = if to.codec == Codec::Opus { 20 } else { u64::from(to.send_ptime_ms.max(10)) };
+        let per_ms = u64::from(to.codec.clock_hz() / 1_000);
         let sparse = matches!(self.voice, Voice::Sparse) && self.digits.is_idle();
         let step = if sparse { 1_000 } else { ms };
         self.due = if now.since(self.due) > Duration::from_millis(200) { now } else { self.due };
         self.due += Duration::from_millis(step);
         let clock = self.timestamp;
-        self.timestamp = self.timestamp.wrapping_add((step * 8) as u32);
+        self.timestamp = self.timestamp.wrapping_add((step * per_ms) as u32);
         if !matches!(to.direction, Direction::SendRecv | Direction::SendOnly) {
             return None;
         }
-        let (payload_type, marker, timestamp, payload) = match (to.send_telephone_event, sparse) {
-            (Some(pt), false) => match self.digits.step(clock, ticks) {
-                Step::Send { timestamp, marker, event } => (pt, marker, timestamp, event.to_bytes().to_vec()),
-                Step::Gap | Step::Idle => self.audio(to, clock, ticks)?,
-            },
-            _ => self.audio(to, clock, ticks)?,
+        let keys = to.send_telephone_event.filter(|_| !sparse);
+        let step = keys.map(|_| self.digits.step(clock, ms as u16, to.telephone_event_hz));
+        let (payload_type, marker, timestamp, payload) = match (keys, step) {
+            (Some(pt), Some(Step::Send { timestamp, marker, event })) => {
+                (pt, marker, timestamp, event.to_bytes().to_vec())
+            }
+            _ => self.audio(to, clock, ms as usize * 8)?,
         };
         let header = Header { marker, payload_type, seq: self.seq, timestamp, ssrc: self.ssrc };
         self.seq = self.seq.wrapping_add(1);
@@ -92,27 +97,34 @@ impl Microphone {
         Some(packet)
     }
 
-    fn audio(&mut self, to: &Negotiated, clock: u32, ticks: u16) -> Option<(u8, bool, u32, Vec<u8>)> {
+    fn audio(&mut self, to: &Negotiated, clock: u32, samples: usize) -> Option<(u8, bool, u32, Vec<u8>)> {
         let from = self.position;
-        self.position += usize::from(ticks);
+        self.position += samples;
         let samples = from..self.position;
-        let encode = |s: i16| match to.codec {
-            Codec::Pcma => g711::alaw_encode(s),
-            Codec::Pcmu => g711::ulaw_encode(s),
-        };
-        let payload = match &self.voice {
+        let pcm: Vec<i16> = match &self.voice {
             Voice::Off => return None,
-            Voice::Silence | Voice::Sparse => samples.map(|_| encode(0)).collect(),
-            Voice::Tone(hz) => samples
-                .map(|n| encode((8_000.0 * (TAU * hz * (n % 8_000) as f32 / 8_000.0).sin()) as i16))
-                .collect(),
+            Voice::Silence | Voice::Sparse => samples.map(|_| 0).collect(),
+            Voice::Tone(hz) => {
+                samples.map(|n| (8_000.0 * (TAU * hz * (n % 8_000) as f32 / 8_000.0).sin()) as i16).collect()
+            }
             Voice::Phrase(pcm, repeat) => samples
                 .map(|n| {
                     let n = if *repeat && !pcm.is_empty() { n % pcm.len() } else { n };
-                    encode(pcm.get(n).copied().unwrap_or(0))
+                    pcm.get(n).copied().unwrap_or(0)
                 })
                 .collect(),
         };
+        let coding = Coding::of_number(to.codec.payload_type());
+        let encoder = match &mut self.encoder {
+            Some(same) if same.coding() == coding => same,
+            other => {
+                let wishes = Wishes { fec: to.opus_fec, dtx: false };
+                other.insert(Encoder::new(coding, Band::Narrow, wishes))
+            }
+        };
+        let mut payload = vec![0; ENCODED_MAX];
+        let len = encoder.encode(&pcm, &mut payload);
+        payload.truncate(len);
         Some((to.send_payload_type, core::mem::take(&mut self.marker), clock, payload))
     }
 }

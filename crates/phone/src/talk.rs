@@ -3,10 +3,10 @@
 use crate::hold::Spelling;
 use crate::phone::{Event, Output, Phone};
 use crate::sound::Microphone;
-use senim_audio::g711;
+use senim_audio::{Band, Coding, DECODED_MAX, Decoder};
 use senim_base::Instant;
 use senim_rtp::{Kind, Packet};
-use senim_sdp::{Codec, Direction, Local, Negotiated, Negotiator};
+use senim_sdp::{Direction, Local, Negotiated, Negotiator};
 use senim_sip::{Ending, Event as SipEvent, Invitation, Outgoing, SessionId};
 
 /// The call.
@@ -222,6 +222,7 @@ impl Phone {
 
     fn begin(&mut self, talk: Talk) {
         self.heard = crate::Heard::new(self.config.keep);
+        self.decoder = None;
         self.talk = Some(talk);
     }
 
@@ -317,11 +318,14 @@ impl Phone {
         if packet.header.payload_type != agreed.receive_payload_type {
             return;
         }
-        let decode = match agreed.codec {
-            Codec::Pcma => g711::alaw_decode,
-            Codec::Pcmu => g711::ulaw_decode,
+        let coding = Coding::of_number(agreed.codec.payload_type());
+        let decoder = match &mut self.decoder {
+            Some(same) if same.coding() == coding => same,
+            other => other.insert(Decoder::new(coding, Band::Narrow)),
         };
-        self.heard.put(packet.payload.iter().map(|b| decode(*b)), now);
+        let mut pcm = [0; DECODED_MAX];
+        let len = decoder.decode(packet.payload, &mut pcm);
+        self.heard.put(pcm.into_iter().take(len), now);
     }
 
     pub(crate) fn event(&mut self, event: SipEvent, now: Instant) {
