@@ -6,6 +6,7 @@ use senim_appeals::{AppealNumber, Status};
 use senim_base::{
     CallId, ConsultantId, Instant, Language, LegId, Number, OfferId, RecordingId, Redacted, TrackId, WallTime,
 };
+use senim_sdp::Codec;
 use senim_sip::{Claims, Secrets};
 use serde::{Deserialize, Serialize};
 
@@ -283,6 +284,9 @@ pub enum Fact {
     ConsultantLost { consultant: ConsultantId, why: EndCause },
     /// The talk ended.
     TalkEnded { consultant: ConsultantId, talked_ms: u64 },
+    /// What a leg speaks from now on; `transcoded`: the caller, beside whom it was called, spoke something that must be
+    /// decoded and coded anew for it.
+    Speaks { leg: LegId, party: Party, codec: Codec, transcoded: bool },
     /// No sound came from a leg for a while.
     MediaSilent { leg: LegId, silent_ms: u64 },
     /// Packets from addresses that have no part in the call were ignored: so many by now. Told at first, and each

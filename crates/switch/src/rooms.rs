@@ -15,7 +15,7 @@ use senim_base::{
 };
 use senim_ivr::Word;
 use senim_media::Order;
-use senim_sdp::Security;
+use senim_sdp::{Codec, Security};
 use senim_sip::{Endpoint, Flow, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -104,6 +104,15 @@ impl Rooms {
         match trunk {
             Some(name) => self.trunks.settings(name).map(|t| t.srtp).unwrap_or_default(),
             None => self.settings.media.softphone_srtp,
+        }
+    }
+
+    /// What a trunk, or a softphone, may speak, the best first.
+    pub(crate) fn codecs(&self, trunk: Option<&str>) -> Vec<Codec> {
+        let of_trunk = trunk.and_then(|name| self.trunks.settings(name)).map(|t| &t.codecs);
+        match trunk {
+            Some(_) => of_trunk.cloned().unwrap_or_default(),
+            None => self.settings.media.softphone_codecs.clone(),
         }
     }
 

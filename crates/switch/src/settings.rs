@@ -6,7 +6,7 @@ use core::time::Duration;
 use senim_base::{ClipId, Language, NumberPlan};
 use senim_ivr::Script;
 use senim_queue::QueueSettings;
-use senim_sdp::Security;
+use senim_sdp::{Codec, Security};
 use senim_sip::{Credentials, Enrolment, Expiry, Flow, IpNet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -149,6 +149,8 @@ pub struct TrunkSettings {
     pub silence_max: Duration,
     /// Whether its sound is encrypted; when it must be, its signalling must be, too (FEATURES T9).
     pub srtp: Security,
+    /// What it may speak, the best first.
+    pub codecs: Vec<Codec>,
     /// Answers to its challenges.
     pub credentials: Option<Credentials>,
 }
@@ -210,6 +212,8 @@ pub struct MediaSettings {
     pub ports: (u16, u16),
     /// Whether the sound of softphones is encrypted; when it must be, their signalling must be, too.
     pub softphone_srtp: Security,
+    /// What softphones may speak, the best first.
+    pub softphone_codecs: Vec<Codec>,
     /// A caller from whom no packet comes for so long is gone.
     pub caller_inactivity: Duration,
     /// A consultant from whom no packet comes for so long has lost his softphone.
@@ -300,6 +304,7 @@ mod tests {
             address: ip("192.0.2.1"),
             address6: None,
             softphone_srtp: Security::Refuse,
+            softphone_codecs: vec![Codec::Pcma],
             networks: vec![(vec!["10.0.0.0/8".parse().unwrap()], ip("10.0.0.1"))],
             ports: (20_000, 20_100),
             caller_inactivity: Duration::ZERO,

@@ -53,7 +53,8 @@ impl Own {
         second: &SecondCall<'_>,
         rooms: &mut Rooms,
     ) -> Result<Own, (u16, &'static str)> {
-        let mut leg = Leg::open(call, party, second.side, rooms).ok_or((503, "no RTP port is free"))?;
+        let mut leg =
+            Leg::open(call, party, second.side.clone(), rooms).ok_or((503, "no RTP port is free"))?;
         let agreed = match leg.invited(second.offer) {
             Ok(fits) => fits,
             Err(fault) => {
@@ -126,10 +127,10 @@ impl Call {
     }
 
     fn consult(&mut self, to: TransferTo, own: Option<Own>, rooms: &mut Rooms) -> Result<(), u16> {
-        let id = self.id;
+        let (id, tries) = (self.id, self.tries(rooms));
         let State::Talking(t) = &mut self.state else { return Err(486) };
         let unfit = if t.aside.is_some() { Some(486) } else { to.unfit(t.consultant, rooms) };
-        let opened = unfit.map_or(Ok(()), Err).and_then(|()| to.open(id, rooms).ok_or(503));
+        let opened = unfit.map_or(Ok(()), Err).and_then(|()| to.open(id, tries, rooms).ok_or(503));
         match opened {
             Ok(leg) => {
                 let by = t.consultant;

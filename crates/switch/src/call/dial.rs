@@ -13,7 +13,7 @@ use crate::rooms::{Rooms, Wake};
 use crate::trunks::Way;
 use core::time::Duration;
 use senim_base::{CallId, ConsultantId, Instant, LegId};
-use senim_sdp::Security;
+use senim_sdp::{Codec, Security};
 use senim_sip::{Binding, Flow, Rejection};
 
 /// Ways tried for one who is called at most; then he is not reached.
@@ -40,17 +40,26 @@ pub(crate) struct Tries {
     trying: bool,
     /// What became of the present one is in the facts.
     told: bool,
+    /// What he speaks for whom it is dialled: offered first, so that nothing need be coded anew between the two.
+    pub(super) beside: Option<Codec>,
 }
 
 impl Tries {
     /// None yet.
     pub(super) fn new(now: Instant) -> Self {
-        Tries { roads: Vec::new(), since: now, patience: Duration::ZERO, trying: false, told: false }
+        Tries {
+            roads: Vec::new(),
+            since: now,
+            patience: Duration::ZERO,
+            trying: false,
+            told: false,
+            beside: None,
+        }
     }
 
     fn next(mut self, road: Road, patience: Duration, now: Instant) -> Self {
         self.roads.push(road);
-        Tries { roads: self.roads, patience, ..Tries::new(now) }
+        Tries { roads: self.roads, patience, beside: self.beside, ..Tries::new(now) }
     }
 
     /// The trunk, and the way on it.
@@ -129,6 +138,14 @@ impl Refused {
     }
 }
 
+impl Call {
+    /// The ways to somebody who is to talk with the caller.
+    pub(super) fn tries(&self, rooms: &Rooms) -> Tries {
+        let agreed = self.caller.as_ref().and_then(|caller| caller.sdp.current());
+        Tries { beside: agreed.map(|agreed| agreed.codec), ..Tries::new(rooms.now) }
+    }
+}
+
 impl TransferTo {
     /// Takes a port for the next way to him, and a place on its trunk. `None`: no way is left, or no port is free.
     pub(super) fn next_leg(&self, call: CallId, tries: Tries, rooms: &mut Rooms) -> Option<Leg> {
@@ -138,7 +155,7 @@ impl TransferTo {
         let (road, flow, patience) = self.next_road(&tries, rooms)?;
         let tries = tries.next(road, patience, rooms.now);
         let trunk = tries.way().map(|way| way.trunk.clone());
-        let side = Side::offered(flow, trunk.as_deref(), rooms);
+        let side = Side::offered(flow, trunk.as_deref(), rooms).beside(tries.beside);
         let mut leg = Leg::open(call, self.party(), side, rooms)?;
         if let Some(trunk) = trunk {
             rooms.trunks.carry(&trunk);

@@ -1,12 +1,6 @@
 //! A number that rings one consultant and no queue: for measuring programs and for training.
 
-use super::{
-    Call, State,
-    arrive::Arrival,
-    dial::{Refused, Tries},
-    leg::Leg,
-    show,
-};
+use super::{Call, State, arrive::Arrival, dial::Refused, leg::Leg, show};
 use crate::facts::{EndCause, Fact, TransferTo, TryOutcome};
 use crate::rooms::{Rooms, Wake};
 use core::time::Duration;
@@ -44,8 +38,9 @@ impl Direct {
 impl Call {
     /// The caller's port is open: take one for the consultant's leg.
     pub(super) fn call_direct(&mut self, rooms: &mut Rooms) {
+        let tries = self.tries(rooms);
         let State::Direct(d) = &mut self.state else { return };
-        match d.to().next_leg(self.id, Tries::new(rooms.now), rooms) {
+        match d.to().next_leg(self.id, tries, rooms) {
             Some(leg) => d.leg = Some(leg),
             None => self.refuse(480, "the consultant has no softphone registered", rooms),
         }

@@ -1,12 +1,7 @@
 //! The caller is sent on to another centre: he hears so first (FEATURES X1), then it is dialled; when nobody
 //! answers there he comes back to his consultant, or to the front of the queue, with a word of apology.
 
-use super::{
-    Call, State, Talking,
-    dial::{Refused, Tries},
-    leg::Leg,
-    show::Who,
-};
+use super::{Call, State, Talking, dial::Refused, leg::Leg, show::Who};
 use crate::facts::{Author, EndCause, Fact, ForwardResult, TransferTo, TryOutcome, ms};
 use crate::rooms::Rooms;
 use senim_base::{Instant, LegId, PlayId};
@@ -116,7 +111,7 @@ impl Call {
         if let Some(to) = rooms.settings.forwards.get(to) {
             rooms.ring_out(self.id, to.ring);
         }
-        forwarding.leg = forwarding.to().next_leg(self.id, Tries::new(rooms.now), rooms);
+        forwarding.leg = forwarding.to().next_leg(self.id, self.tries(rooms), rooms);
         let dialled = forwarding.leg.is_some();
         self.state = State::Forwarding(forwarding);
         self.hear_ring(rooms);

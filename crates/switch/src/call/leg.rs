@@ -6,25 +6,30 @@ use crate::facts::{Fact, Party};
 use crate::rooms::Rooms;
 use senim_base::{CallId, LegId, RecordingId, TrackId};
 use senim_media::{Order, StreamConfig, StreamKeys};
-use senim_sdp::{Capabilities, Direction, Fault, Key, Local, Negotiated, Negotiator, Security, Suite};
+use senim_sdp::{Capabilities, Codec, Direction, Fault, Key, Local, Negotiated, Negotiator, Security, Suite};
 use senim_sip::{Flow, Invitation, SessionId};
 use std::net::{IpAddr, SocketAddr};
 
 /// Pairs of ports that are tried for a leg: a call shall not be refused because another program has one of them.
 const PAIRS_MAX: u8 = 8;
 
-/// Whom a leg is for: where his signalling comes from, and the rule for his sound.
-#[derive(Clone, Copy, Debug)]
+/// Whom a leg is for: where his signalling comes from, and the rules for his sound.
+#[derive(Clone, Debug)]
 pub(crate) struct Side {
     peer: IpAddr,
     security: Security,
+    codecs: Vec<Codec>,
 }
 
 impl Side {
     /// One who invites us. If he makes the offer, it is for him to know who reads his keys on the way.
     pub(crate) fn inviting(invitation: &Invitation, trunk: Option<&str>, rooms: &Rooms) -> Side {
         match invitation.offer {
-            Some(_) => Side { peer: invitation.flow.remote.ip(), security: rooms.security(trunk) },
+            Some(_) => Side {
+                peer: invitation.flow.remote.ip(),
+                security: rooms.security(trunk),
+                codecs: rooms.codecs(trunk),
+            },
             None => Side::offered(invitation.flow, trunk, rooms),
         }
     }
@@ -35,7 +40,16 @@ impl Side {
             Security::Prefer if !flow.transport.is_secure() => Security::Refuse,
             security => security,
         };
-        Side { peer: flow.remote.ip(), security }
+        Side { peer: flow.remote.ip(), security, codecs: rooms.codecs(trunk) }
+    }
+
+    /// What he speaks with whom this one is to talk comes first, if it may be spoken here at all; then what costs least
+    /// to be made of it.
+    pub(crate) fn beside(mut self, other: Option<Codec>) -> Side {
+        if let Some(other) = other {
+            self.codecs.sort_by_key(|codec| (*codec != other, codec.is_foreign_to(other)));
+        }
+        self
     }
 
     /// What our side of his leg can do: a fresh key for each suite.
@@ -49,7 +63,7 @@ impl Side {
             Security::Refuse => Vec::new(),
             Security::Prefer | Security::Require => Suite::ALL.into_iter().filter_map(&mut key).collect(),
         };
-        Capabilities { security: self.security, keys, ..Capabilities::default() }
+        Capabilities { codecs: self.codecs, security: self.security, keys, ..Capabilities::default() }
     }
 }
 
@@ -78,6 +92,8 @@ pub(crate) struct Leg {
     /// Where the signalling of this party comes from: only its sound may come from elsewhere than SDP says.
     peer: IpAddr,
     direction: Direction,
+    /// The codec that the facts know of.
+    told: Option<Codec>,
     encrypted: bool,
     recorded: bool,
 }
@@ -89,6 +105,7 @@ impl Leg {
         let id = rooms.leg_id();
         let address = rooms.settings.media.address_for(side.peer);
         let local = Local { address: SocketAddr::new(address, port), session_id: rooms.entropy.u64() >> 2 };
+        let peer = side.peer;
         let sdp = Negotiator::new(side.capabilities(rooms), local);
         rooms.order(call, Order::Open { leg: id, port, ipv6: address.is_ipv6() });
         Some(Leg {
@@ -100,8 +117,9 @@ impl Leg {
             tries: Tries::new(rooms.now),
             port,
             failed: 0,
-            peer: side.peer,
+            peer,
             direction: Direction::SendRecv,
+            told: None,
             encrypted: false,
             recorded: false,
         })
@@ -200,6 +218,11 @@ impl Leg {
             rooms.order(call, Order::Secure { leg: self.id, keys });
         }
         rooms.order(call, Order::Configure { leg: self.id, stream });
+        let codec = agreed.codec;
+        if self.told.replace(codec) != Some(codec) {
+            let transcoded = self.tries.beside.is_some_and(|other| codec.is_foreign_to(other));
+            rooms.fact(Some(call), Fact::Speaks { leg: self.id, party: self.party, codec, transcoded });
+        }
     }
 
     /// The party does not want to hear us: it has put us on hold.

@@ -58,8 +58,8 @@ impl TransferTo {
     }
 
     /// Takes a port to call from. `None`: he cannot be reached, or no port is free.
-    pub(super) fn open(&self, call: CallId, rooms: &mut Rooms) -> Option<Leg> {
-        let leg = self.next_leg(call, Tries::new(rooms.now), rooms)?;
+    pub(super) fn open(&self, call: CallId, tries: Tries, rooms: &mut Rooms) -> Option<Leg> {
+        let leg = self.next_leg(call, tries, rooms)?;
         if let Some(id) = self.consultant() {
             rooms.engage(id, call);
         }

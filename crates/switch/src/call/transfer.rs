@@ -61,7 +61,7 @@ impl Call {
         if let Some(status) = to.unfit(t.consultant, rooms) {
             return Err(status);
         }
-        let leg = to.open(id, rooms).ok_or(503u16)?;
+        let leg = to.open(id, self.tries(rooms), rooms).ok_or(503u16)?;
         let State::Talking(t) = core::mem::replace(&mut self.state, State::Script) else { return Err(491) };
         self.fact(Fact::TransferBegan { by: t.consultant, to: to.clone() }, rooms);
         self.wait_for_answer(

@@ -2,7 +2,7 @@
 
 use super::{
     Call, State, Talking,
-    dial::{self, Refused, Tries},
+    dial::{self, Refused},
     leg::Leg,
     show,
 };
@@ -142,8 +142,9 @@ impl Call {
     /// The queue offers the caller to a consultant: his phone is to ring.
     pub(crate) fn offer(&mut self, offer: OfferId, consultant: ConsultantId, rooms: &mut Rooms) {
         self.fact(Fact::Offered { offer, consultant }, rooms);
+        let tries = self.tries(rooms);
         let State::Waiting(w) = &mut self.state else { return };
-        match TransferTo::Consultant(consultant).next_leg(self.id, Tries::new(rooms.now), rooms) {
+        match TransferTo::Consultant(consultant).next_leg(self.id, tries, rooms) {
             Some(leg) => w.ringing = Some(Ringing { offer, consultant, leg, since: rooms.now }),
             None => {
                 let outcome = OfferOutcome::Unreachable;

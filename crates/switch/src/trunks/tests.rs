@@ -26,6 +26,7 @@ pub(crate) fn trunk(name: &str, targets: &[u8]) -> TrunkSettings {
         probes_to_turn: 3,
         silence_max: Duration::from_secs(4),
         srtp: senim_sdp::Security::Refuse,
+        codecs: vec![senim_sdp::Codec::Pcma],
         credentials: None,
     }
 }
