@@ -2,7 +2,7 @@
 //! share.
 
 use crate::config::Complaint;
-use senim_audio::Bank;
+use senim_audio::{Bank, Clip, Coding};
 use senim_base::Language;
 use senim_switch::Catalogue;
 use std::collections::BTreeSet;
@@ -49,27 +49,43 @@ pub fn available(dir: &Path) -> BTreeSet<(Language, String)> {
     built_in.chain(recorded).flat_map(each).collect()
 }
 
-/// Decodes every prompt.
+/// Decodes every prompt, and codes it in what is spoken besides G.711: by all hands, for a wide codec takes its time.
 ///
 /// # Errors
 /// Every file that is no sound, with what is wrong with it.
-pub fn load(dir: &Path) -> Result<Bank, Vec<Complaint>> {
-    let mut bank = Bank::new();
+pub fn load(dir: &Path, spoken: &[Coding]) -> Result<Bank, Vec<Complaint>> {
+    let files = files(dir);
+    let hands = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let share = files.len().div_ceil(hands).max(1);
+    let coded: Vec<Result<Clip, Complaint>> = std::thread::scope(|scope| {
+        let shares = files.chunks(share).map(|share| {
+            scope.spawn(move || share.iter().map(|(_, _, path)| coded(path, spoken)).collect::<Vec<_>>())
+        });
+        let shares: Vec<_> = shares.collect();
+        // A hand that broke off was ours: so is the panic.
+        shares
+            .into_iter()
+            .flat_map(|hand| hand.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
+            .collect()
+    });
+    let mut bank = Bank::speaking(spoken);
     let mut complaints = Vec::new();
-    for (language, name, path) in files(dir) {
-        let mut say =
-            |what: String| complaints.push(Complaint { file: path.display().to_string(), line: None, what });
-        match fs::read(&path) {
-            Ok(bytes) => match senim_audio::decode(bytes, extension(&path)) {
-                Ok(pcm) => {
-                    bank.add(language, &name, &pcm);
-                }
-                Err(fault) => say(fault.to_string()),
-            },
-            Err(e) => say(format!("cannot be read: {e}")),
+    for ((language, name, _), clip) in files.iter().zip(coded) {
+        match clip {
+            Ok(clip) => {
+                bank.keep(*language, name, clip);
+            }
+            Err(complaint) => complaints.push(complaint),
         }
     }
     if complaints.is_empty() { Ok(bank) } else { Err(complaints) }
+}
+
+fn coded(path: &Path, spoken: &[Coding]) -> Result<Clip, Complaint> {
+    let complain = |what: String| Complaint { file: path.display().to_string(), line: None, what };
+    let bytes = fs::read(path).map_err(|e| complain(format!("cannot be read: {e}")))?;
+    let pcm = senim_audio::decode(bytes, extension(path)).map_err(|fault| complain(fault.to_string()))?;
+    Ok(Clip::new(&pcm, spoken))
 }
 
 /// The names of a bank's clips, as the switch looks them up.
@@ -108,7 +124,7 @@ mod tests {
         assert!(!names.contains(&(Language::Russian, "greeting".into())));
         assert!(names.contains(&(Language::Russian, "music".into())));
         assert!(names.contains(&(Language::Kazakh, "tone.ring".into())));
-        let bank = load(dir.path()).unwrap();
+        let bank = load(dir.path(), &[]).unwrap();
         let catalogue = catalogue(&bank);
         assert!(catalogue.find(Language::Kazakh, "greeting").is_some());
         assert!(catalogue.find(Language::Russian, "greeting").is_none());
@@ -120,7 +136,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("ru")).unwrap();
         fs::write(dir.path().join("ru/greeting.wav"), "no sound").unwrap();
-        let complaints = load(dir.path()).unwrap_err();
+        let complaints = load(dir.path(), &[]).unwrap_err();
         assert!(complaints[0].to_string().contains("ru/greeting.wav"), "{}", complaints[0]);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn check(common: &Common, world: &mut World<'_>) -> Result<(), Failur
     }
     complaints.extend(config::lint(&plan, loaded.as_ref().unwrap_or(&BTreeMap::new())));
     complaints.extend(config::wires::prove(&plan, clock::wall()));
-    let bank = prompts::load(&plan.prompts).map_err(|more| complaints.extend(more));
+    let bank = prompts::load(&plan.prompts, &[]).map_err(|more| complaints.extend(more));
     if let Some(seed) = &plan.seed {
         complaints.extend(people::read(seed, &plan.config.sip.realm).err().unwrap_or_default());
     }
@@ -92,7 +92,7 @@ pub(crate) fn ivr(verb: &IvrVerb, common: &Common, world: &mut World<'_>) -> Res
         complaints.push(Complaint { file: dir.display().to_string(), line: None, what });
     }
     if let Some(sounds) = &sounds {
-        complaints.extend(prompts::load(sounds).err().unwrap_or_default());
+        complaints.extend(prompts::load(sounds, &[]).err().unwrap_or_default());
     }
     if !complaints.is_empty() {
         return Err(Failure::Complaints(complaints));

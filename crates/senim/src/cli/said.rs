@@ -112,6 +112,9 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
         Fact::TalkEnded { consultant, talked_ms } => {
             format!("talk with {} ended after {}", who(consultant), minutes(*talked_ms))
         }
+        Fact::Speaks { leg, codec, transcoded, .. } => {
+            format!("{leg} speaks {codec}{}", if *transcoded { ", transcoded for the caller" } else { "" })
+        }
         Fact::MediaSilent { leg, silent_ms } => {
             format!("nothing heard from {leg} for {} s", silent_ms / 1_000)
         }

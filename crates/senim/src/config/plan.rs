@@ -7,7 +7,7 @@ use super::wires::{Wires, wires};
 use core::time::Duration;
 use senim_base::Redacted;
 use senim_queue::QueueSettings;
-use senim_sdp::Security;
+use senim_sdp::{Codec, Security};
 use senim_sip::{Algorithm, Ask, Credentials, Hop, Place, Scheme, Uri};
 use senim_switch::{Destination, NumberRule};
 use std::collections::BTreeSet;
@@ -56,6 +56,8 @@ pub struct Plan {
     pub media_address: IpAddr,
     /// First and last media port.
     pub ports: (u16, u16),
+    /// What softphones may speak, the best first.
+    pub softphone_codecs: Vec<Codec>,
     /// HTTP is served here.
     pub web: Option<SocketAddr>,
     /// The bearer token of the HTTP interface.
@@ -74,6 +76,14 @@ pub struct Plan {
     pub ucc_trunk: Option<String>,
 }
 
+impl Plan {
+    /// Every codec that a leg may speak.
+    pub fn codecs(&self) -> BTreeSet<Codec> {
+        let trunks = self.trunks.iter().flat_map(|t| &t.codecs);
+        trunks.chain(&self.softphone_codecs).copied().collect()
+    }
+}
+
 /// One trunk, proved.
 #[derive(Clone, Debug)]
 pub struct TrunkPlan {
@@ -85,6 +95,8 @@ pub struct TrunkPlan {
     pub target: Option<Target>,
     /// Answers to its challenges.
     pub credentials: Option<Credentials>,
+    /// What it may speak, the best first.
+    pub codecs: Vec<Codec>,
 }
 
 /// Where a trunk's calls go out to.
@@ -154,6 +166,7 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
     }
     let digest = b.digest(&config.sip.digest);
     let ports = b.ports(&config.media.ports);
+    let softphone_codecs = b.codecs(&["media", "softphone_codecs"], &config.media.softphone_codecs);
     let offset = config.line.utc_offset_minutes;
     if !(-720..=840).contains(&offset) {
         b.say(
@@ -213,6 +226,7 @@ pub(super) fn plan(config: Config, source: &Source, env: Env<'_>) -> Result<Plan
         media_bind,
         media_address,
         ports,
+        softphone_codecs,
         web,
         web_token,
         numbers,
@@ -335,6 +349,28 @@ impl Builder<'_> {
             );
         }
         names.iter().filter_map(known).collect()
+    }
+
+    fn codecs(&mut self, path: &[&str], names: &[String]) -> Vec<Codec> {
+        if names.is_empty() {
+            self.say(path, "nobody could be heard; write [\"PCMA\", \"PCMU\"]");
+        }
+        let mut codecs = Vec::new();
+        for name in names {
+            let what = match Codec::from_name(name) {
+                None => "is not spoken here",
+                Some(codec) if codecs.contains(&codec) => "stands here twice",
+                Some(codec) => {
+                    codecs.push(codec);
+                    continue;
+                }
+            };
+            self.say(
+                path,
+                format!("{name:?} {what}; write each once of \"PCMA\", \"PCMU\", \"G722\", \"opus\""),
+            );
+        }
+        codecs
     }
 
     fn ports(&mut self, text: &str) -> Option<(u16, u16)> {
@@ -547,7 +583,8 @@ impl Builder<'_> {
                     Some(Credentials { user: user.to_owned(), password, realm })
                 }
             };
-            plans.push(TrunkPlan { table: t.clone(), sources, target, credentials });
+            let codecs = self.codecs(&path("codecs"), &t.codecs);
+            plans.push(TrunkPlan { table: t.clone(), sources, target, credentials, codecs });
         }
         plans
     }

@@ -137,6 +137,8 @@ pub struct Media {
     pub workers: u32,
     /// Whether the sound of softphones is encrypted: `prefer`, `require`, `refuse`.
     pub softphone_srtp: Security,
+    /// What softphones may speak, the best first. What their caller speaks is offered before all.
+    pub softphone_codecs: Vec<String>,
     /// A caller from whom nothing is heard so long is gone, seconds; 0: never.
     pub caller_inactivity_s: u32,
     /// A consultant from whom nothing is heard so long has lost his softphone, seconds; 0: never.
@@ -223,6 +225,8 @@ pub struct Trunk {
     pub silence_s: u32,
     /// Whether its sound is encrypted: `prefer`, `require`, `refuse`.
     pub srtp: Security,
+    /// What it may speak, the best first.
+    pub codecs: Vec<String>,
     /// The name it knows us by; empty: it does not ask.
     pub username: String,
     /// The password for it; better in `password_file`.
@@ -325,6 +329,10 @@ impl Default for Sip {
     }
 }
 
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 impl Default for Media {
     fn default() -> Self {
         Media {
@@ -334,6 +342,7 @@ impl Default for Media {
             ports: "20000-29999".into(),
             workers: 0,
             softphone_srtp: Security::Prefer,
+            softphone_codecs: names(&["PCMA", "PCMU", "G722", "opus"]),
             caller_inactivity_s: 60,
             consultant_inactivity_s: 8,
         }
@@ -376,6 +385,7 @@ impl Default for Trunk {
             probes_to_turn: 3,
             silence_s: 3,
             srtp: Security::Prefer,
+            codecs: names(&["PCMA", "PCMU"]),
             username: String::new(),
             password: String::new(),
             password_file: String::new(),

@@ -7,7 +7,7 @@ use crate::desk::wall_now;
 use crate::serve::Handle;
 use core::fmt;
 use senim_appeals::AppealNumber;
-use senim_audio::g711;
+use senim_audio::{Band, Coding, DECODED_MAX, Decoder};
 use senim_base::{CallId, RecordingId, TrackId};
 use senim_recorder::{Demand, may_export};
 use senim_seal::{End, MasterKey, Recording};
@@ -175,11 +175,15 @@ fn read(house: &House, id: RecordingId, key: &MasterKey) -> Result<Recording, St
 /// The loudness of each track: the root of the mean square.
 fn loudness(found: &Recording) -> BTreeMap<TrackId, u64> {
     let mut sums: BTreeMap<TrackId, (u64, u64)> = BTreeMap::new();
+    let mut decoders: BTreeMap<(TrackId, u8), Decoder> = BTreeMap::new();
+    let mut pcm = [0; DECODED_MAX];
     for frame in &found.frames {
-        let decode = if frame.codec == 0 { g711::ulaw_decode } else { g711::alaw_decode };
+        let new = || Decoder::new(Coding::of_number(frame.codec), Band::Narrow);
+        let decoder = decoders.entry((frame.track, frame.codec)).or_insert_with(new);
         let (sum, n) = sums.entry(frame.track).or_default();
-        for byte in &frame.payload {
-            *sum += u64::from(decode(*byte).unsigned_abs()).pow(2);
+        let len = decoder.decode(&frame.payload, &mut pcm);
+        for sample in pcm.iter().take(len) {
+            *sum += u64::from(sample.unsigned_abs()).pow(2);
             *n += 1;
         }
     }

@@ -10,7 +10,7 @@ use senim_switch::facts::Doing;
 /// What is said and asked.
 pub(super) fn scripts_and_prompts(plan: &Plan) -> Vec<Finding> {
     let loaded = scripts::load(plan, true);
-    let bank = prompts::load(&plan.prompts);
+    let bank = prompts::load(&plan.prompts, &[]);
     let script = match &loaded {
         Ok(loaded) => Finding::ok("scripts", format!("{} proven", count(loaded.len(), "script"))),
         Err(complaints) => Finding::fail(

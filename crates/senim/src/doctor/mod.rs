@@ -75,7 +75,7 @@ pub fn examine(plan: &Plan) -> Vec<Finding> {
     findings.extend(system::limits(plan, running));
     findings.extend(system::clock(plan, &skews));
     findings.extend(disk::folders(plan));
-    findings.extend(sound::codecs());
+    findings.extend(sound::codecs(plan));
     findings.extend(house::scripts_and_prompts(plan));
     findings.extend(house::consultants(plan, board));
     findings

@@ -2,7 +2,7 @@
 
 use super::{Finding, count};
 use crate::config::Plan;
-use senim_sdp::{Capabilities, Codec};
+use senim_sdp::Codec;
 use std::net::UdpSocket;
 
 /// Pairs of the range that are tried.
@@ -61,9 +61,46 @@ fn had(plan: &Plan, port: u16) -> bool {
     bind(port).is_ok_and(|_rtp| bind(port + 1).is_ok())
 }
 
-/// What is offered.
-pub(super) fn codecs() -> Vec<Finding> {
-    let offered = Capabilities::default().codecs;
-    let names: Vec<&str> = offered.iter().map(|c: &Codec| c.name()).collect();
-    vec![Finding::ok("codecs", format!("{} and telephone-event are offered", names.join(", ")))]
+/// What each side may speak, and whether what one brings must be coded anew for another.
+pub(super) fn codecs(plan: &Plan) -> Vec<Finding> {
+    let names = |codecs: &[Codec]| codecs.iter().map(|codec| codec.name()).collect::<Vec<_>>().join(", ");
+    let softphones = &plan.softphone_codecs;
+    let ours = Finding::ok("codecs", format!("softphones: {}; and telephone-event", names(softphones)));
+    let trunks = plan.trunks.iter().map(|trunk| {
+        let what = format!("codecs of {}", trunk.table.name);
+        let foreign: Vec<Codec> =
+            trunk.codecs.iter().copied().filter(|c| is_foreign(*c, softphones)).collect();
+        let mend = "a softphone that speaks it as well spares the work: write it in [media] softphone_codecs";
+        match foreign.as_slice() {
+            [] => Finding::ok(
+                what,
+                format!("{}; what it speaks passes to softphones as it comes", names(&trunk.codecs)),
+            ),
+            foreign => {
+                let found = format!(
+                    "{}; {} is always coded anew for softphones",
+                    names(&trunk.codecs),
+                    names(foreign)
+                );
+                Finding::warn(what, found, mend)
+            }
+        }
+    });
+    core::iter::once(ours).chain(trunks).collect()
+}
+
+fn is_foreign(codec: Codec, others: &[Codec]) -> bool {
+    others.iter().all(|other| codec.is_foreign_to(*other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_that_nobody_else_speaks_is_foreign_and_the_laws_are_not() {
+        assert!(is_foreign(Codec::G722, &[Codec::Pcma, Codec::Opus]));
+        assert!(!is_foreign(Codec::Pcmu, &[Codec::Opus, Codec::Pcma]));
+        assert!(!is_foreign(Codec::Opus, &[Codec::Opus]));
+    }
 }

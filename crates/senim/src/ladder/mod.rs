@@ -261,6 +261,9 @@ fn words(fact: &Fact) -> Option<String> {
         Fact::Resumed { .. } => "taken back".into(),
         Fact::ConsultantLost { why, .. } => format!("consultant lost: {}", word(why)),
         Fact::TalkEnded { .. } => "the talk ends".into(),
+        Fact::Speaks { codec, transcoded, .. } => {
+            format!("speaks {codec}{}", if *transcoded { ", transcoded" } else { "" })
+        }
         Fact::MediaSilent { silent_ms, .. } => format!("no sound for {} s", silent_ms / 1_000),
         Fact::ForwardBegan { .. } => "is sent on".into(),
         Fact::ForwardTried { trunk, outcome, status, .. } => {

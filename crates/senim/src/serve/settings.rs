@@ -45,6 +45,7 @@ pub fn switch(plan: &Plan, bank: &Bank, scripts: BTreeMap<String, Arc<Script>>, 
             networks: sounding.collect(),
             ports: plan.ports,
             softphone_srtp: plan.config.media.softphone_srtp,
+            softphone_codecs: plan.softphone_codecs.clone(),
             caller_inactivity: seconds(plan.config.media.caller_inactivity_s),
             consultant_inactivity: seconds(plan.config.media.consultant_inactivity_s),
         },
@@ -112,6 +113,7 @@ fn trunk(t: &TrunkPlan, places: &Places) -> TrunkSettings {
         probes_to_turn: t.table.probes_to_turn,
         silence_max: seconds(t.table.silence_s),
         srtp: t.table.srtp,
+        codecs: t.codecs.clone(),
         credentials: t.credentials.clone(),
     }
 }

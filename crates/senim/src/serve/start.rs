@@ -10,6 +10,7 @@ use crate::control::ControlServer;
 use crate::desk::{Archive, DeskFault};
 use crate::{people, prompts, scripts};
 use core::time::Duration;
+use senim_audio::Coding;
 use senim_base::Entropy;
 use senim_net::media::{Binds, MediaPool, MediaSettings};
 use senim_net::sip::{BindFault, Listen, SipSockets, Tls, TlsFault};
@@ -101,7 +102,10 @@ pub(super) fn start(plan: &Plan) -> Result<Line, StartFault> {
     }
     // After the views: what was taken to decode and given back would become their memory, touched although they take
     // theirs in reserve.
-    let bank = Arc::new(prompts::load(&plan.prompts).map_err(|c| StartFault::Proof(lines(&c)))?);
+    let spoken: Vec<Coding> =
+        plan.codecs().into_iter().map(|codec| Coding::of_number(codec.payload_type())).collect();
+    let bank = prompts::load(&plan.prompts, &spoken).map_err(|c| StartFault::Proof(lines(&c)))?;
+    let bank = Arc::new(bank);
     let follower = Follower::start(views, &dir).map_err(|e| StartFault::System("the views' thread", e))?;
     let follower = Arc::new(follower);
     let follow = follower.clone();
