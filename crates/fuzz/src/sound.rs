@@ -23,9 +23,9 @@ pub fn rtp(bytes: &[u8]) -> Result<(), Broken> {
     held(Packet::read(&again) == Ok(packet), "what was written reads otherwise")?;
     let Header { ssrc, seq, timestamp, .. } = packet.header;
     let (mut receiver, now) = (Receiver::default(), Instant::from_secs(1));
-    receiver.packet(1, 65_535, 0, now);
-    for late in [0, 20, 40] {
-        receiver.packet(ssrc, seq.wrapping_add(late), timestamp, now);
+    receiver.packet(1, 65_535, (0, 8_000), now);
+    for (late, clock_hz) in [(0, 8_000), (20, 48_000), (40, 48_000)] {
+        receiver.packet(ssrc, seq.wrapping_add(late), (timestamp, clock_hz), now);
     }
     held(receiver.received() <= 4, "more was counted than came")?;
     receiver.report(now).map(drop).ok_or_else(|| "nothing to report of what came".to_owned())

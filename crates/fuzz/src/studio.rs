@@ -167,6 +167,8 @@ fn stream(leg: LegId) -> StreamConfig {
         receive_payload_type: 8,
         send_telephone_event: Some(101),
         receive_telephone_event: Some(101),
+        telephone_event_hz: 8_000,
+        opus: Default::default(),
         send_ptime_ms: 20,
         direction: Direction::SendRecv,
     }
