@@ -8,6 +8,7 @@
 //! *Invariant:* no sockets, no threads, no SIP; on the path of a packet no allocation, no lock, no log, no disk.
 #![forbid(unsafe_code)]
 
+pub mod capacity;
 mod config;
 mod event;
 mod forward;

@@ -138,6 +138,12 @@ impl World {
         self.switch.set_crowded(yes);
     }
 
+    /// The media threads report.
+    pub fn media_load(&mut self, load: senim_media::capacity::Load) {
+        self.switch.handle(Input::Load(load), self.now);
+        self.settle();
+    }
+
     /// The switch, for its board and books.
     pub fn switch(&self) -> &Switch {
         &self.switch

@@ -1,6 +1,6 @@
 //! The live board, drawn from the calls and the queue as they stand.
 
-use crate::api::{Board, ConsultantRow, TalkingRow, Totals, TrunkRow, WaitingRow};
+use crate::api::{Board, ConsultantRow, MediaRow, TalkingRow, Totals, TrunkRow, WaitingRow};
 use crate::call::State;
 use crate::facts::{Doing, ms};
 use crate::switch::Switch;
@@ -30,8 +30,22 @@ impl Switch {
                 .collect(),
             registrations: self.rooms.registrations.rows(&self.rooms.sip, now),
             totals: self.totals(),
+            media: self.media_row(),
             seq: self.rooms.books.seq(),
             draining: self.draining.is_some(),
+        }
+    }
+
+    fn media_row(&self) -> MediaRow {
+        let capacity = &self.rooms.capacity;
+        let load = capacity.load();
+        MediaRow {
+            workers: load.workers,
+            busy_per_mille: load.busiest / 1_000,
+            late_us: u64::try_from(load.late.as_micros()).unwrap_or(u64::MAX),
+            ring_per_mille: load.ring,
+            calls_fit: capacity.calls(),
+            full: capacity.is_full().map(|full| full.why().to_owned()),
         }
     }
 

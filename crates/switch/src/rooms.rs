@@ -15,6 +15,7 @@ use senim_base::{
 };
 use senim_ivr::Word;
 use senim_media::Order;
+use senim_media::capacity::Capacity;
 use senim_sdp::{Codec, Security};
 use senim_sip::{Endpoint, Flow, SessionId};
 use std::collections::{BTreeMap, VecDeque};
@@ -79,6 +80,7 @@ pub(crate) struct Rooms {
     pub(crate) trunks: Trunks,
     pub(crate) trace: Trace,
     pub(crate) flood: Flood,
+    pub(crate) capacity: Capacity,
     pub(crate) registrations: Registrations,
     pub(crate) sessions: BTreeMap<SessionId, (CallId, LegId)>,
     pub(crate) timers: Timers<(CallId, Wake)>,

@@ -15,6 +15,7 @@ use crate::trace::Trace;
 use crate::trunks::{Trunks, Turned};
 use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
 use senim_ivr::Purpose;
+use senim_media::capacity::{Capacity, Load};
 use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
 use senim_sdp::Security;
 use senim_sip::{Endpoint, Event as SipEvent, Invitation, Origin};
@@ -53,6 +54,10 @@ pub enum Input<'a> {
         /// The machine is too small.
         known: u64,
     },
+    /// What a datagram costs a media thread, nanoseconds, measured at the start.
+    Measured(u32),
+    /// What the media threads did since the last report; [`REPORT_EVERY`](senim_media::capacity::REPORT_EVERY).
+    Load(Load),
     /// The grace period is over: every call ends now.
     EndAll,
     /// A deadline passed.
@@ -154,6 +159,7 @@ impl Switch {
             clock: WallClock::read(now, wall),
             sip,
             flood: Flood::new(&mut entropy),
+            capacity: Capacity::default(),
             entropy,
             books,
             ports: Ports::new(settings.media.ports),
@@ -258,6 +264,11 @@ impl Switch {
                 self.rooms.totals.sip_turned_away = strangers;
                 self.rooms.totals.sip_turned_away_known = known;
             }
+            Input::Measured(ns) => self.rooms.capacity.measured(ns),
+            Input::Load(load) => {
+                let joins = self.joins();
+                self.rooms.capacity.heard(load, joins);
+            }
             Input::EndAll => {
                 let live: Vec<CallId> = self.calls.keys().copied().collect();
                 for call in live {
@@ -300,6 +311,11 @@ impl Switch {
     /// Refuses new calls from now on, or no longer: live ones have the time that there is.
     pub fn set_crowded(&mut self, yes: bool) {
         self.rooms.sip.set_crowded(yes);
+    }
+
+    /// Why no further call has room, if none has.
+    pub fn is_full(&self) -> Option<&'static str> {
+        self.rooms.capacity.is_full().map(|full| full.why())
     }
 
     /// The books.
@@ -464,7 +480,12 @@ impl Switch {
                 return Err((503, "too many calls"));
             }
             let admitted = trunk.as_deref().map_or(Ok(()), |t| self.rooms.trunks.admit(t, self.rooms.now));
-            admitted.map(|()| then).map_err(|excess| (503, excess.why()))
+            admitted.map_err(|excess| (503, excess.why()))?;
+            let room = self.room(user.is_some());
+            if let (Err(_), Some(trunk)) = (room, &trunk) {
+                self.rooms.trunks.left(trunk);
+            }
+            room.map(|()| then)
         });
         let id = CallId(self.next_call);
         let mut fact = None;
@@ -504,6 +525,24 @@ impl Switch {
             }
             Err((status, why)) => self.turn_away(invitation, trunk, status, why),
         }
+    }
+
+    /// Whether the media threads have room for another call. What a consultant dials is how the line does its work: it is
+    /// let in.
+    fn room(&mut self, of_a_consultant: bool) -> Result<(), (u16, &'static str)> {
+        let admitted = self.rooms.capacity.admit();
+        let Err(full) = admitted.or_else(|full| if of_a_consultant { Ok(()) } else { Err(full) }) else {
+            return Ok(());
+        };
+        self.rooms.totals.refused_full += 1;
+        Err((503, full.why()))
+    }
+
+    /// Talks that may begin between callers and consultants who are there.
+    fn joins(&self) -> u32 {
+        let ready = self.doing.values().filter(|(doing, _)| *doing == Doing::Ready).count();
+        let alone = self.calls.len().saturating_sub(self.rooms.engaged.len());
+        u32::try_from(ready.min(alone)).unwrap_or(u32::MAX)
     }
 
     /// The call in which this consultant talks with a caller, if he dials somebody whom he may ask there.

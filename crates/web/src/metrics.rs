@@ -19,6 +19,7 @@ pub(crate) fn page(board: &Board) -> String {
         ("calls_forwarded", "Callers joined to another centre", t.forwarded),
         ("calls_refused", "Calls refused before they were answered", t.refused),
         ("calls_refused_crowded", "Of those, for want of time: the machine is too small", t.refused_crowded),
+        ("calls_refused_full", "Of those, since no media thread had room", t.refused_full),
         ("sip_silenced", "SIP messages of strangers that got silence", t.sip_silenced),
         ("sip_turned_away", "SIP of strangers that found no room", t.sip_turned_away),
         ("sip_turned_away_known", "SIP of trunks and softphones that found no room", t.sip_turned_away_known),
@@ -37,6 +38,19 @@ pub(crate) fn page(board: &Board) -> String {
         ("callers_waiting", "Callers who wait for a human", board.waiting.len() as u64),
         ("longest_wait_milliseconds", "The longest wait now", longest),
         ("talks", "Talks", board.talking.len() as u64),
+        (
+            "media_busy_per_mille",
+            "Share at work of the busiest media thread",
+            u64::from(board.media.busy_per_mille),
+        ),
+        ("media_late_microseconds", "How late what is due is sent, on average", board.media.late_us),
+        (
+            "media_ring_per_mille",
+            "How full the way to the recorder is",
+            u64::from(board.media.ring_per_mille),
+        ),
+        ("media_talks_fit", "About how many talks the media threads hold", u64::from(board.media.calls_fit)),
+        ("media_full", "1: no media thread has room for another call", u64::from(board.media.full.is_some())),
         ("draining", "1: the line takes no new calls", u64::from(board.draining)),
     ];
     for (name, help, value) in gauges {

@@ -75,20 +75,20 @@ mod tests {
             *now += Duration::from_nanos(1_000_000_000 / looks);
             beat.looked(*now, *now + work, 1, passes);
         }
-        let at = Instant::from_micros(now.as_micros() / 1_000 * 1_000 + 1_100);
+        let at = Instant::from_micros(now.micros() / 1_000 * 1_000 + 1_100);
         beat.sleep(at, at)
     }
 
     trait Micros {
         fn from_micros(us: u64) -> Instant;
-        fn as_micros(self) -> u64;
+        fn micros(self) -> u64;
     }
 
     impl Micros for Instant {
         fn from_micros(us: u64) -> Instant {
             Instant::from_nanos(us * 1_000)
         }
-        fn as_micros(self) -> u64 {
+        fn micros(self) -> u64 {
             self.as_nanos() / 1_000
         }
     }

@@ -3,6 +3,7 @@
 //! nothing allocates.
 
 mod beat;
+mod cost;
 mod ports;
 mod tape;
 mod watch;
@@ -10,7 +11,8 @@ mod worker;
 
 use core::fmt;
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub use cost::Meter;
 use rtrb::{Consumer, RingBuffer};
 use senim_audio::Bank;
 use senim_base::{CallId, Entropy, Instant};
@@ -81,7 +83,7 @@ impl fmt::Display for OrderFault {
 
 impl std::error::Error for OrderFault {}
 
-/// Counters of all workers since the start.
+/// Counters of one worker since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     received: AtomicU64,
@@ -89,6 +91,13 @@ pub(crate) struct Counters {
     send_failed: AtomicU64,
     frames_lost: AtomicU64,
     busy_us: AtomicU64,
+    /// Deadlines that were met, and by how much too late in all.
+    met: AtomicU64,
+    late_us: AtomicU64,
+    /// How full the ring to the recorder was when it was looked at last, in per mille.
+    ring: AtomicU32,
+    /// What a datagram cost at the start, nanoseconds; 0 before it is known.
+    cost_ns: AtomicU32,
 }
 
 /// What the media threads did since the start.
@@ -111,6 +120,7 @@ struct Thread {
     /// Orders that wait; a queue with places for all of them would take memory while there are none.
     waiting: Arc<AtomicUsize>,
     bell: Bell,
+    counters: Arc<Counters>,
     /// Orders were given that the worker was not woken for.
     unheard: AtomicBool,
     thread: JoinHandle<()>,
@@ -128,7 +138,6 @@ impl Thread {
 /// The media threads.
 pub struct MediaPool {
     threads: Vec<Thread>,
-    counters: Arc<Counters>,
 }
 
 impl fmt::Debug for MediaPool {
@@ -154,7 +163,6 @@ impl MediaPool {
         E: Fn(CallId, Event) + Send + Clone + 'static,
     {
         let mut entropy = Entropy::new(settings.seed);
-        let counters = Arc::new(Counters::default());
         let mut threads = Vec::new();
         let mut rings = Vec::new();
         for n in 0..settings.workers.max(1) {
@@ -164,16 +172,17 @@ impl MediaPool {
             let waiting = Arc::new(AtomicUsize::new(0));
             let queue = Orders { queue, waiting: Arc::clone(&waiting) };
             let (producer, consumer) = RingBuffer::new(settings.ring_frames.max(2));
-            let (bank, counters) = (Arc::clone(bank), Arc::clone(&counters));
+            let (bank, counters) = (Arc::clone(bank), Arc::new(Counters::default()));
+            let theirs = Arc::clone(&counters);
             let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
             let binds = settings.binds;
             let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
-                Worker::new(watch, queue, binds, bank, entropy, producer, counters, clock, on_event).run();
+                Worker::new(watch, queue, binds, bank, entropy, producer, theirs, clock, on_event).run();
             })?;
-            threads.push(Thread { orders, waiting, bell, unheard: AtomicBool::new(false), thread });
+            threads.push(Thread { orders, waiting, bell, counters, unheard: AtomicBool::new(false), thread });
             rings.push(consumer);
         }
-        Ok((MediaPool { threads, counters }, rings))
+        Ok((MediaPool { threads }, rings))
     }
 
     /// Gives an order to the worker that owns the call; it looks at its orders when [`MediaPool::ring`] wakes it, or when
@@ -200,14 +209,22 @@ impl MediaPool {
 
     /// What was done so far.
     pub fn figures(&self) -> MediaFigures {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let sum = |which: fn(&Counters) -> &AtomicU64| {
+            self.threads.iter().map(|thread| which(&thread.counters).load(Ordering::Relaxed)).sum()
+        };
         MediaFigures {
-            received: read(&self.counters.received),
-            sent: read(&self.counters.sent),
-            send_failed: read(&self.counters.send_failed),
-            frames_lost: read(&self.counters.frames_lost),
-            busy_us: read(&self.counters.busy_us),
+            received: sum(|c| &c.received),
+            sent: sum(|c| &c.sent),
+            send_failed: sum(|c| &c.send_failed),
+            frames_lost: sum(|c| &c.frames_lost),
+            busy_us: sum(|c| &c.busy_us),
         }
+    }
+
+    /// What a datagram costs a worker, in nanoseconds, by what was measured at the start; `None` until it was.
+    pub fn datagram_ns(&self) -> Option<u32> {
+        let measured = self.threads.iter().map(|thread| thread.counters.cost_ns.load(Ordering::Relaxed));
+        measured.filter(|ns| *ns > 0).min()
     }
 
     /// Closes every session, lets the last frames into the rings while their readers live, and joins the threads.

@@ -88,6 +88,12 @@ impl Tape {
         !self.ends.is_empty()
     }
 
+    /// How full the ring is, in per mille.
+    pub(crate) fn fullness(&self) -> u32 {
+        let (all, free) = (self.ring.buffer().capacity(), self.ring.slots());
+        ((all - free.min(all)) * 1_000 / all.max(1)) as u32
+    }
+
     /// Nobody reads the ring any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.ring.is_abandoned()

@@ -28,6 +28,8 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 const RETRY_EVERY: Duration = Duration::from_millis(10);
 /// How long the last frames may take into the ring when we stop.
 const STOP_MAX: Duration = Duration::from_secs(2);
+/// A deadline counts as no later than this: a clock that jumped says nothing of us.
+const LATE_MAX: Duration = Duration::from_secs(1);
 /// How late the kernel may wake a worker for the sake of waking others together; by default it takes 50 µs.
 const SLACK_NS: u64 = 5_000;
 /// Largest datagram read whole; RTP of a telephone is below 600 bytes.
@@ -121,6 +123,9 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
     pub(crate) fn run(mut self) {
         // Where it is not to be had, slots are a little longer.
         let _ = rustix::thread::set_current_timer_slack(core::num::NonZeroU64::new(SLACK_NS));
+        if let Ok(ns) = super::cost::of_a_datagram(&self.clock) {
+            self.counters.cost_ns.store(ns.max(1), Ordering::Relaxed);
+        }
         let mut looked = (self.clock)();
         let mut beat = Beat::new(looked);
         while !self.stopping {
@@ -170,6 +175,7 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
         self.drain_orders();
         found += self.run_due((self.clock)());
         self.tape.retry(now);
+        self.counters.ring.store(self.tape.fullness(), Ordering::Relaxed);
         found
     }
 
@@ -288,12 +294,13 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
 
     /// Runs what is due; how many that was.
     fn run_due(&mut self, now: Instant) -> usize {
-        let mut ran = 0;
+        let (mut ran, mut late) = (0, Duration::ZERO);
         while let Some(Reverse((at, seat))) = self.due.peek().copied()
             && at <= now
         {
             self.due.pop();
             ran += 1;
+            late += now.since(at).min(LATE_MAX);
             let Some(Some(place)) = self.seats.get_mut(seat) else { continue };
             if place.scheduled == Some(at) {
                 place.scheduled = None;
@@ -301,6 +308,8 @@ impl<C: Fn() -> Instant, E: Fn(CallId, Event)> Worker<C, E> {
             place.session.tick(&self.bank, now, &mut self.out);
             self.carry_out(seat, now);
         }
+        self.counters.met.fetch_add(ran as u64, Ordering::Relaxed);
+        self.counters.late_us.fetch_add(late.as_micros() as u64, Ordering::Relaxed);
         ran
     }
 

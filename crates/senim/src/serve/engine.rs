@@ -6,8 +6,9 @@ use super::inbox::{Inbox, RANKS, Rank, TurnedAway};
 use core::time::Duration;
 use senim_base::CallId;
 use senim_media::Event as MediaEvent;
+use senim_media::capacity::REPORT_EVERY;
 use senim_net::Pace;
-use senim_net::media::MediaPool;
+use senim_net::media::{MediaPool, Meter};
 use senim_net::sip::{Arrival as SipArrival, Sender};
 use senim_sip::{Flow, Pressure};
 use senim_store::JournalWriter;
@@ -87,6 +88,12 @@ pub(super) struct Engine {
     crowded: bool,
     /// The operator was told so.
     crowded_told: bool,
+    meter: Meter,
+    load_due: senim_base::Instant,
+    /// What a packet costs was told to the switch.
+    measured: bool,
+    /// The operator was told that no further call has room.
+    full_told: bool,
     /// The inbox knows the registered flows as of this turn.
     known: u64,
     turned_away: TurnedAway,
@@ -113,6 +120,10 @@ impl Engine {
             pressures: core::array::from_fn(|_| Pressure::default()),
             crowded: false,
             crowded_told: false,
+            meter: Meter::new(clock::now()),
+            load_due: clock::now(),
+            measured: false,
+            full_told: false,
             known: 0,
             turned_away: TurnedAway::default(),
             full: false,
@@ -138,6 +149,7 @@ impl Engine {
             for flow in batch.cut {
                 self.edges.sip.disconnect(flow);
             }
+            self.look_at_media();
             let mut quit = false;
             for (rank, at, arrival) in batch.arrivals {
                 quit |= matches!(arrival, Arrival::Quit);
@@ -168,6 +180,28 @@ impl Engine {
             self.crowded |= crowded;
         }
         self.switch.set_crowded(crowded);
+    }
+
+    /// Tells the switch what the media threads did, before it says who may come in.
+    fn look_at_media(&mut self) {
+        let now = clock::now();
+        if self.load_due > now {
+            return;
+        }
+        self.load_due = now + REPORT_EVERY;
+        if let Some(ns) = self.edges.media.datagram_ns().filter(|_| !self.measured) {
+            self.measured = true;
+            self.give(Input::Measured(ns));
+        }
+        let load = self.meter.read(&self.edges.media, now);
+        self.give(Input::Load(load));
+        let full = self.switch.is_full();
+        if full.is_some() != core::mem::replace(&mut self.full_told, full.is_some()) {
+            match full {
+                Some(why) => tracing::error!("new calls get 503, live ones go on: {why}"),
+                None => tracing::warn!("there is room for calls again"),
+            }
+        }
     }
 
     fn look_at_clocks(&mut self, inbox: &Inbox) {

@@ -55,10 +55,27 @@ impl Folder {
         File::open(sub).and_then(|d| d.sync_all()).map_err(|e| fault(&e))
     }
 
+    /// The disk under all of them. Held open, it tells of every fault since.
+    pub(crate) fn whole(&self) -> Option<Whole> {
+        File::open(&self.dir).ok().map(Whole)
+    }
+
     fn path(&self, name: &str) -> Result<PathBuf, DiskFault> {
         // What does not print as it was read is not a name of ours: `../x`, capitals, too short.
         let id: RecordingId = name.parse().map_err(|_| DiskFault::Denied)?;
         if id.to_string() == name { Ok(self.file_of(id)) } else { Err(DiskFault::Denied) }
+    }
+}
+
+/// A file system. To bring all of it to the disk at once is one order, and one emptying of the drive's own memory, where
+/// file by file it is hundreds.
+#[derive(Debug)]
+pub(crate) struct Whole(File);
+
+impl Whole {
+    /// Brings everything to the disk: files and their names.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.0)?)
     }
 }
 

@@ -2,7 +2,7 @@
 //! counted then; nothing on a call's path ever waits for it (FEATURES R8). A second thread brings what was written to
 //! the disk, a group each second, and only then says that a recording is closed.
 
-use super::folder::Folder;
+use super::folder::{Folder, Whole};
 use core::time::Duration;
 use rtrb::Consumer;
 use senim_base::{CallId, Entropy, Instant, RecordingId, WallTime};
@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 /// Frames taken from one ring before the next one has its turn.
 const FRAMES_AT_ONCE: usize = 512;
 /// A pause when the rings are empty and somebody is being recorded.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(20);
 /// A pause when nobody is.
 const PAUSE_IDLE: Duration = Duration::from_millis(100);
 /// How often writers are asked for what is due.
@@ -27,6 +27,8 @@ const FLUSH: Duration = Duration::from_millis(50);
 /// How often what was written is brought to the disk; and when a recording was closed.
 const SYNC: Duration = Duration::from_secs(1);
 const SYNC_CLOSED: Duration = Duration::from_millis(100);
+/// From so many files on the whole file system is brought to the disk at once.
+const WHOLE_FROM: usize = 4;
 /// A recording that cannot be closed for so long is given up; the next start closes it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 /// What recordings say wrote them.
@@ -106,8 +108,9 @@ impl RecordingThread {
         let say = on.clone();
         let folder = Folder::new(dir);
         let syncer = std::thread::Builder::new().name("recording-sync".into()).spawn(move || {
+            let mut whole = None;
             for job in to_sync {
-                sync(&folder, job, &*say);
+                sync(&folder, &mut whole, job, &*say);
             }
         })?;
         let mut desk = Desk {
@@ -170,9 +173,15 @@ impl Drop for RecordingThread {
 }
 
 /// Brings files to the disk, then says what is closed.
-fn sync(folder: &Folder, job: Job, on: &impl Fn(RecordingReport)) {
+fn sync(folder: &Folder, whole: &mut Option<Whole>, job: Job, on: &impl Fn(RecordingReport)) {
     let mut failed = BTreeMap::new();
-    for name in job.names {
+    if whole.is_none() {
+        *whole = folder.whole();
+    }
+    let many = whole.as_ref().filter(|_| job.names.len() >= WHOLE_FROM);
+    // A fault of the whole says not whose it is: then each is asked.
+    let names = if many.is_some_and(|disk| disk.sync().is_ok()) { BTreeSet::new() } else { job.names };
+    for name in names {
         if let Err(fault) = folder.sync_now(&name) {
             failed.insert(name, fault);
         }

@@ -24,10 +24,30 @@ pub struct Board {
     pub trunks: Vec<TrunkRow>,
     /// Counts since the program started.
     pub totals: Totals,
+    /// The media threads.
+    #[serde(default)]
+    pub media: MediaRow,
     /// The last fact that this picture knows.
     pub seq: u64,
     /// The line takes no new calls.
     pub draining: bool,
+}
+
+/// What the media threads do, by their last report.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct MediaRow {
+    /// How many there are; 0 before the first report.
+    pub workers: u32,
+    /// Share of its time that the busiest is at work.
+    pub busy_per_mille: u32,
+    /// How late what is due is done, microseconds on average.
+    pub late_us: u64,
+    /// How full the fullest ring to the recorder is.
+    pub ring_per_mille: u32,
+    /// About how many talks they hold in all.
+    pub calls_fit: u32,
+    /// Why there is no room for another call, if there is none.
+    pub full: Option<String>,
 }
 
 /// One waiting caller.
@@ -151,6 +171,9 @@ pub struct Totals {
     /// Of those, because there was no time for new calls: the machine is too small.
     #[serde(default)]
     pub refused_crowded: u64,
+    /// Of those, because the media threads or the recorder had no room for another call.
+    #[serde(default)]
+    pub refused_full: u64,
     /// Appeals registered.
     pub appeals: u64,
     /// Recordings closed.

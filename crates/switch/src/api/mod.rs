@@ -4,7 +4,7 @@
 mod board;
 mod trace;
 
-pub use board::{Board, ConsultantRow, RegistrationRow, TalkingRow, Totals, TrunkRow, WaitingRow};
+pub use board::{Board, ConsultantRow, MediaRow, RegistrationRow, TalkingRow, Totals, TrunkRow, WaitingRow};
 pub use trace::{MediaSeen, Peer, Step, TraceMode, TraceRow, Traced, What, WhichTrace};
 
 use crate::facts::{Author, DemandNote, Doing};
