@@ -11,11 +11,14 @@ const CONSULTANT: f32 = 700.0;
 /// SIPp calls 111 and presses 2 (Russian) and 1 (legal matters); baresip takes the call.
 fn talk_and_prove(caller: &str, consultant: &'static str) {
     let house = House::open("");
+    talk(&house, caller, Setup { transport: consultant, ..Setup::consultant("aigul") });
+}
+
+fn talk(house: &House, caller: &str, setup: Setup) {
     house.consultant("aigul");
-    let setup = Setup { transport: consultant, ..Setup::consultant("aigul") };
-    let mut phone = Baresip::registered(&house, &setup);
+    let mut phone = Baresip::registered(house, &setup);
     house.sign_in("aigul");
-    let sipp = Sipp::call(&house, "111", "21", CALLER, caller);
+    let sipp = Sipp::call(house, "111", "21", CALLER, caller);
     house.see_talk("aigul");
     let board = house.board();
     assert_eq!(board["talking"][0]["language"], "ru", "{board}");
@@ -35,6 +38,19 @@ fn talk_and_prove(caller: &str, consultant: &'static str) {
 #[test]
 fn a_sipp_caller_and_a_baresip_consultant_hear_each_other_and_are_on_their_own_tracks() {
     talk_and_prove("u1", "udp");
+}
+
+/// FEATURES T11, R7: the softphone speaks what the trunk does not, and sound is coded anew both ways; the recording is of
+/// what each said.
+#[test]
+fn a_consultant_of_g722_and_one_of_opus_hear_a_caller_of_g711_and_are_heard() {
+    for (codec, told) in [("G722/16000/1", "G722"), ("opus/48000/2", "opus")] {
+        let house = House::open("");
+        talk(&house, "u1", Setup { codec, ..Setup::consultant("aigul") });
+        let facts = house.command("calls call-1", "");
+        assert!(facts.contains("speaks PCMA\n"), "{facts}");
+        assert!(facts.contains(&format!("speaks {told}, transcoded for the caller")), "{facts}");
+    }
 }
 
 #[test]

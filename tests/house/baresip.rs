@@ -9,11 +9,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-const MODULES: [&str; 9] = [
+const MODULES: [&str; 11] = [
     "account.so",
     "ctrl_tcp.so",
     "menu.so",
     "g711.so",
+    "g722.so",
+    "opus.so",
     "sndfile.so",
     "aufile.so",
     "ausine.so",
@@ -38,6 +40,8 @@ pub(crate) struct Setup {
     pub(crate) registers: bool,
     /// It takes and offers encrypted sound only, its keys in SDP (RFC 4568).
     pub(crate) srtp: bool,
+    /// What it speaks, as baresip calls it.
+    pub(crate) codec: &'static str,
 }
 
 impl Setup {
@@ -53,6 +57,7 @@ impl Setup {
             auto: true,
             registers: true,
             srtp: false,
+            codec: "pcma",
         }
     }
 
@@ -177,7 +182,7 @@ fn configure(house: &House, setup: &Setup, folder: &std::path::Path) {
     let (address, slot) = (setup.address, setup.slot);
     let mut config = format!(
         "poll_method epoll\nsip_listen {address}:{}\nctrl_tcp_listen 127.0.0.1:{}\nnet_interface {address}\n\
-         call_local_timeout 120\ncall_max_calls 4\naudio_source aufile,{}\nausrc_srate 8000\n\
+         call_local_timeout 120\ncall_max_calls 4\naudio_source aufile,{}\nausrc_srate 8000\nausrc_channels 1\n\
          ausrc_format s16\nauenc_format s16\naudec_format s16\naudio_buffer 20-160\nrtp_ports {}-{}\n\
          snd_path {}\nmenu_bell no\nringback_disabled yes\nmodule_path /usr/lib/baresip/modules\n",
         house.port(slot),
@@ -200,10 +205,11 @@ fn configure(house: &House, setup: &Setup, folder: &std::path::Path) {
     let every = if setup.registers { 60 } else { 0 };
     let encrypted = if setup.srtp { ";mediaenc=srtp-mand" } else { "" };
     let account = format!(
-        "<sip:{}@{}>;auth_pass={};answermode={answer};regint={every};audio_codecs=pcma{encrypted}\n",
+        "<sip:{}@{}>;auth_pass={};answermode={answer};regint={every};audio_codecs={}{encrypted}\n",
         setup.login,
         line(house, setup),
         setup.password,
+        setup.codec,
     );
     fs::write(folder.join("accounts"), account).unwrap();
     fs::write(folder.join("contacts"), "").unwrap();

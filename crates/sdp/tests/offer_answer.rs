@@ -394,3 +394,101 @@ fn nothing_of_a_peer_is_printed_for_logs() {
         assert!(!printed.contains(secret), "{printed}");
     }
 }
+
+fn speaking(codecs: &[Codec]) -> Negotiator {
+    let capabilities = Capabilities { codecs: codecs.to_vec(), ..Capabilities::default() };
+    let address = "192.0.2.1:40000".parse().expect("address");
+    Negotiator::new(capabilities, Local { address, session_id: 42 })
+}
+
+/// FEATURES T11. RFC 3551 section 4.5.2 (G722 says 8000), RFC 7587 section 7 (Opus says 48000/2), RFC 4733 section 2.1
+/// (events on each clock).
+#[test]
+fn wide_codecs_are_offered_by_their_numbers_and_clocks() {
+    expect![[r#"
+        v=0
+        o=- 42 1 IN IP4 192.0.2.1
+        s=-
+        c=IN IP4 192.0.2.1
+        t=0 0
+        m=audio 40000 RTP/AVP 8 9 111 101 110
+        a=rtpmap:8 PCMA/8000
+        a=rtpmap:9 G722/8000
+        a=rtpmap:111 opus/48000/2
+        a=fmtp:111 maxplaybackrate=16000;maxaveragebitrate=40000;useinbandfec=1;usedtx=1
+        a=rtpmap:101 telephone-event/8000
+        a=fmtp:101 0-15
+        a=rtpmap:110 telephone-event/48000
+        a=fmtp:110 0-15
+        a=ptime:20
+        a=sendrecv
+    "#]]
+    .assert_eq(
+        &speaking(&[Codec::Pcma, Codec::G722, Codec::Opus]).offer(Direction::SendRecv).replace('\r', ""),
+    );
+}
+
+/// FEATURES T11: what a browser says of Opus.
+#[test]
+fn opus_is_answered_with_the_peers_numbers_its_wishes_and_its_events_clock() {
+    let offer = body(
+        "c=IN IP4 198.51.100.7|m=audio 30000 RTP/AVPF 109 9 0 126 125|a=rtpmap:109 OPUS/48000/2|\
+         a=fmtp:109 minptime=10; useinbandfec=1;usedtx=0|a=rtpmap:126 telephone-event/8000|\
+         a=rtpmap:125 telephone-event/48000|a=ptime:40",
+    );
+    let (answer, agreed) =
+        speaking(&[Codec::Opus, Codec::G722]).answer_to(&offer, Direction::SendRecv).expect("agreed");
+    assert!(answer.contains("m=audio 40000 RTP/AVPF 109 125\r\na=rtpmap:109 opus/48000/2\r\n"), "{answer}");
+    assert_eq!((agreed.codec, agreed.send_payload_type), (Codec::Opus, 109));
+    assert_eq!((agreed.send_telephone_event, agreed.telephone_event_hz), (Some(125), 48_000));
+    assert_eq!((agreed.opus_fec, agreed.opus_dtx), (true, false));
+    let (answer, agreed) =
+        speaking(&[Codec::G722, Codec::Opus]).answer_to(&offer, Direction::SendRecv).expect("agreed");
+    assert!(answer.contains("m=audio 40000 RTP/AVPF 9 126\r\na=rtpmap:9 G722/8000\r\n"), "{answer}");
+    assert_eq!((agreed.codec, agreed.telephone_event_hz), (Codec::G722, 8_000));
+}
+
+#[test]
+fn a_peer_with_events_on_another_clock_alone_is_met_there() {
+    let offer = body(
+        "c=IN IP4 198.51.100.7|m=audio 30000 RTP/AVP 96 101|a=rtpmap:96 opus/48000/2|\
+         a=rtpmap:101 telephone-event/8000",
+    );
+    let (answer, agreed) = speaking(&[Codec::Opus]).answer_to(&offer, Direction::SendRecv).expect("agreed");
+    assert_eq!((agreed.send_telephone_event, agreed.telephone_event_hz), (Some(101), 8_000));
+    assert!(answer.contains("a=rtpmap:101 telephone-event/8000\r\n"), "{answer}");
+    assert!(!agreed.opus_fec && !agreed.opus_dtx, "nothing was wished for");
+}
+
+#[test]
+fn other_formats_under_these_names_are_not_taken() {
+    for media in [
+        "m=audio 30000 RTP/AVP 96|a=rtpmap:96 opus/48000",
+        "m=audio 30000 RTP/AVP 96|a=rtpmap:96 opus/16000/2",
+        "m=audio 30000 RTP/AVP 96|a=rtpmap:96 G722/16000",
+        "m=audio 30000 RTP/AVP 96|a=rtpmap:96 G722/8000/2",
+        "m=audio 30000 RTP/AVP 96",
+    ] {
+        let offer = body(&format!("c=IN IP4 198.51.100.7|{media}"));
+        let fault = speaking(&Codec::ALL).answer_to(&offer, Direction::SendRecv).expect_err(media);
+        assert_eq!(fault, Fault::NoCommonCodec, "{media}");
+    }
+}
+
+/// RFC 3264 section 8.3.2: a number keeps its meaning for the dialog.
+#[test]
+fn numbers_that_the_peer_took_are_kept_and_ours_move_out_of_their_way() {
+    let mut line = speaking(&Codec::ALL);
+    let offer = body(
+        "c=IN IP4 198.51.100.7|m=audio 30000 RTP/AVP 101 111|a=rtpmap:101 opus/48000/2|\
+         a=rtpmap:111 telephone-event/48000",
+    );
+    line.answer_to(&offer, Direction::SendRecv).expect("agreed");
+    let again = line.offer(Direction::SendRecv);
+    assert!(again.contains("a=rtpmap:101 opus/48000/2\r\n"), "{again}");
+    assert!(again.contains("a=rtpmap:111 telephone-event/48000\r\n"), "{again}");
+    let media = again.lines().find(|l| l.starts_with("m=audio")).expect("audio");
+    let numbers: Vec<&str> = media.split(' ').skip(3).collect();
+    let distinct: std::collections::BTreeSet<&str> = numbers.iter().copied().collect();
+    assert_eq!((numbers.len(), distinct.len(), numbers[0]), (6, 6, "101"), "{media}");
+}
