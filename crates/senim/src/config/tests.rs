@@ -426,3 +426,19 @@ fn wires_are_read_with_their_files_beside_the_configuration() {
     assert_eq!(wires.networks[0].media_advertised, Some("10.0.0.2".parse().unwrap()));
     assert!(wires.is_secure());
 }
+
+#[test]
+fn a_codec_that_is_not_spoken_is_named_with_those_that_are() {
+    let w = World::new();
+    let faults = w.faults(
+        "\n[media]\nsoftphone_codecs = [\"OPUS\", \"G729\"]\n[[trunk]]\nname = \"a\"\nsources = [\"192.0.2.1\"]\n\
+         codecs = []\n[[trunk]]\nname = \"b\"\nsources = [\"192.0.2.2\"]\ncodecs = [\"pcma\", \"PCMA\"]\n",
+    );
+    for fault in [
+        r#"senim.toml:3: "G729" is not spoken here; write each once of "PCMA", "PCMU", "G722", "opus""#,
+        r#"senim.toml:7: nobody could be heard; write ["PCMA", "PCMU"]"#,
+        r#"senim.toml:11: "PCMA" stands here twice; write each once of "PCMA", "PCMU", "G722", "opus""#,
+    ] {
+        assert!(faults.contains(fault), "{faults}");
+    }
+}

@@ -296,3 +296,20 @@ impl Leg {
         rooms.ports.give(self.port, rooms.now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_speaks_is_offered_first_then_what_costs_least() {
+        let side = |other| {
+            let codecs = vec![Codec::Opus, Codec::G722, Codec::Pcmu];
+            let side = Side { peer: IpAddr::from([192, 0, 2, 1]), security: Security::Refuse, codecs };
+            side.beside(other).codecs
+        };
+        assert_eq!(side(None), [Codec::Opus, Codec::G722, Codec::Pcmu], "as it is configured");
+        assert_eq!(side(Some(Codec::G722)), [Codec::G722, Codec::Opus, Codec::Pcmu]);
+        assert_eq!(side(Some(Codec::Pcma)), [Codec::Pcmu, Codec::Opus, Codec::G722], "a law beside a law");
+    }
+}
