@@ -5,6 +5,7 @@
 
 mod house;
 mod peers_browser;
+mod peers_codecs;
 mod peers_consultant;
 mod peers_kamailio;
 mod peers_linphone;

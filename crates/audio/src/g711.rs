@@ -127,6 +127,43 @@ mod tests {
         assert_eq!((alaw_decode(0xD5), ulaw_decode(0xFF)), (8, 0));
     }
 
+    /// FEATURES T10. All of ITU-T G.711 tables 1a, 1b, 2a, 2b, from their own description: 8 segments of 16 intervals,
+    /// whose first decision value and width double from the second (A-law, of 4096) or each (µ-law, of 8159) on; the
+    /// output is the middle of the interval.
+    #[test]
+    fn every_sample_is_coded_and_every_code_decoded_as_the_tables_say() {
+        // Decision values and outputs of the positive side, in samples of 16 bits.
+        let (mut a_law, mut u_law) = (Vec::new(), Vec::new());
+        for n in 0..128i32 {
+            let (segment, step) = (n / 16, n % 16);
+            let a = if segment == 0 { (2 * step, 2) } else { ((16 + step) << segment, 1 << segment) };
+            a_law.push((a.0 * 8, (2 * a.0 + a.1) * 4));
+            let first = (33 << segment) - 33;
+            let (from, width) = (first + (2 * step << segment), 2 << segment);
+            // The very first interval is half as wide, about zero.
+            u_law.push(if n == 0 {
+                (0, 0)
+            } else {
+                ((from - (1 << segment)) * 4, (from + width / 2 - (1 << segment)) * 4)
+            });
+        }
+        for sample in i16::MIN..=i16::MAX {
+            let s = i32::from(sample);
+            let size = if s < 0 { -s - 1 } else { s };
+            let a = a_law.iter().rposition(|(from, _)| *from <= size).expect("0 is the first");
+            let code = a as u8 ^ if s < 0 { 0x55 } else { 0xd5 };
+            assert_eq!(alaw_encode(sample), code, "A-law {s}");
+            let u = u_law.iter().rposition(|(from, _)| *from <= size).expect("0 is the first");
+            let code = !(u as u8 | if s < 0 { 0x80 } else { 0 });
+            assert_eq!(ulaw_encode(sample), code, "µ-law {s}");
+        }
+        for n in 0..128u8 {
+            let (a, u) = (a_law[usize::from(n)].1, u_law[usize::from(n)].1);
+            assert_eq!((i32::from(alaw_decode(n ^ 0xd5)), i32::from(alaw_decode(n ^ 0x55))), (a, -a), "{n}");
+            assert_eq!((i32::from(ulaw_decode(!n)), i32::from(ulaw_decode(!(n | 0x80)))), (u, -u), "{n}");
+        }
+    }
+
     #[test]
     fn every_code_survives_its_own_round_trip() {
         for code in 0..=255u8 {
