@@ -2,6 +2,7 @@
 //!
 //! Figures of a shared machine differ by a quarter from run to run: ratios within one table are what counts.
 
+mod media;
 mod sip;
 
 use serde_json::Value;
@@ -26,6 +27,8 @@ const START_MAX: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(10);
 /// What `--hold` tries, until the line does not hold twice.
 const HOLD_CALLS: [u32; 10] = [100, 200, 400, 600, 800, 1_000, 1_200, 1_600, 2_000, 2_400];
+/// Calls at a time, if no other number is asked for.
+const CALLS: u32 = 100;
 /// config/bench has so many consultants.
 const CONSULTANTS: u32 = 1_200;
 const HOLD_RATES: [u32; 8] = [500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000];
@@ -38,7 +41,7 @@ const TRANSACTION: Duration = Duration::from_secs(33);
 const HOLD_SECONDS: u32 = 8;
 
 struct Options {
-    calls: u32,
+    calls: Option<u32>,
     seconds: u32,
     hold: bool,
     /// Measure the release build that is there.
@@ -48,6 +51,7 @@ struct Options {
 /// Runs all and prints the table.
 pub(crate) fn verb(root: &Path, args: &[&str]) -> ExitCode {
     let done = match args {
+        ["media", rest @ ..] => options(rest).and_then(|options| media::bench(root, &options)),
         ["sip", rest @ ..] => options(rest).and_then(|options| sip::bench(root, &options)),
         _ => options(args).and_then(|options| bench(root, &options)),
     };
@@ -64,7 +68,7 @@ pub(crate) fn verb(root: &Path, args: &[&str]) -> ExitCode {
 }
 
 fn options(args: &[&str]) -> Result<Options, String> {
-    let mut options = Options { calls: 100, seconds: 20, hold: false, built: false };
+    let mut options = Options { calls: None, seconds: 20, hold: false, built: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let mut number = || {
@@ -73,7 +77,7 @@ fn options(args: &[&str]) -> Result<Options, String> {
             value.ok_or(format!("write a number from 1 to {CONSULTANTS} behind {arg}"))
         };
         match *arg {
-            "--calls" => options.calls = number()?,
+            "--calls" => options.calls = Some(number()?),
             "--seconds" => options.seconds = number()?,
             "--hold" => options.hold = true,
             "--built" => options.built = true,
@@ -91,7 +95,7 @@ fn bench(root: &Path, options: &Options) -> Result<String, String> {
     }
     let bins = Bins { folder: root.join("target/release"), root: root.to_owned() };
     let mut table = Table::default();
-    let (calls, seconds) = (options.calls, options.seconds);
+    let (calls, seconds) = (options.calls.unwrap_or(CALLS), options.seconds);
     table.title(calls, seconds);
     let relay = bins.bare("relay", calls, seconds)?;
     let play = bins.bare("play", calls, seconds)?;
@@ -273,6 +277,14 @@ impl Line {
         if ready { Ok(line) } else { line.stop().and(Err("the measured process does not answer".into())) }
     }
 
+    /// Starts one that says nothing when it is ready; a second is more than it needs.
+    fn spawn_deaf(mut command: Command) -> Result<Line, String> {
+        let child = command.stdout(Stdio::null()).spawn();
+        let child = child.map_err(|why| format!("cannot run taskset (package util-linux): {why}"))?;
+        sleep(Duration::from_secs(1));
+        Ok(Line { child, answered: Duration::ZERO })
+    }
+
     fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -393,8 +405,8 @@ mod tests {
     #[test]
     fn options_are_read_and_wrong_ones_told() {
         let read = |args: &[&str]| options(args).map(|o| (o.calls, o.seconds, o.hold));
-        assert_eq!(read(&[]), Ok((100, 20, false)));
-        assert_eq!(read(&["--hold", "--calls", "7", "--seconds", "1"]), Ok((7, 1, true)));
+        assert_eq!(read(&[]), Ok((None, 20, false)));
+        assert_eq!(read(&["--hold", "--calls", "7", "--seconds", "1"]), Ok((Some(7), 1, true)));
         assert!(read(&["--calls"]).is_err());
         assert!(read(&["--calls", "0"]).is_err());
         assert!(read(&["--calls", "1201"]).is_err());

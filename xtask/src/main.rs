@@ -33,6 +33,9 @@ cargo xtask VERB
                   the line's figures beside the bare machine's and the goals; --hold seeks
                   how much one core holds (about ten minutes); --built takes the release
                   build that is there
+  bench media [--calls N] [--seconds S] [--built]
+                  calls with sound on one core beside the bare machine of the same run, rtpengine
+                  beside the bridge, and twice as many calls as fit (about five minutes)
   bench sip [--seconds S] [--built]
                   signalling alone: instructions, time and memory an operation, calls and
                   registrations a second on one core, kamailio beside (about four minutes)

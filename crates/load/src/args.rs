@@ -58,8 +58,12 @@ pub enum Work {
     Sig,
     /// Register consultants, each again as soon as it is done (W5).
     Register,
+    /// Dial `queue`, hear music, talk meanwhile (W4).
+    Queue,
     /// Talk in pairs through a bare relay.
     BareRelay,
+    /// The same through rtpengine, whose ng port is the target.
+    Rtpengine,
     /// Talk and listen to a bare player.
     BarePlay,
 }
@@ -73,7 +77,9 @@ impl Work {
             Work::BridgeNorec => "bridge-norec",
             Work::Sig => "sig",
             Work::Register => "register",
+            Work::Queue => "queue",
             Work::BareRelay => "bare-relay",
+            Work::Rtpengine => "rtpengine",
             Work::BarePlay => "bare-play",
         }
     }
@@ -81,6 +87,11 @@ impl Work {
     /// The other end of the call is ours too.
     pub(crate) fn is_bridged(self) -> bool {
         matches!(self, Work::Bridge | Work::BridgeNorec)
+    }
+
+    /// Legs stand without any SIP.
+    pub(crate) fn is_bare(self) -> bool {
+        matches!(self, Work::BareRelay | Work::BarePlay | Work::Rtpengine)
     }
 
     /// Consultants are needed.
@@ -99,6 +110,7 @@ impl Work {
             Work::Bridge => format!("b{:04}", index + 1),
             Work::BridgeNorec => format!("d{:04}", index + 1),
             Work::Sig => "sig".into(),
+            Work::Queue => "queue".into(),
             _ => "ivr".into(),
         }
     }

@@ -247,11 +247,15 @@ impl Engine {
             .iter()
             .enumerate()
             .filter(|_| !self.work.is_silent())
-            .map(|(index, call)| CallReport {
-                set_up_ms: call.set_up_ns.map(|ns| ns as f64 / 1e6),
-                refused: call.refused,
-                caller: leg(call.leg),
-                consultant: self.other_leg(index).and_then(|other| leg(Some(other))),
+            .map(|(index, call)| {
+                // Nobody speaks to whom a call was refused, and nobody is asked to.
+                let stood = call.set_up_ns.is_some() || self.work.is_bare();
+                CallReport {
+                    set_up_ms: call.set_up_ns.map(|ns| ns as f64 / 1e6),
+                    refused: call.refused,
+                    caller: leg(call.leg.filter(|_| stood)),
+                    consultant: leg(self.other_leg(index).filter(|_| stood)),
+                }
             })
             .collect();
         let alive = if self.work.is_silent() { 0 } else { self.tally.answered };
@@ -293,7 +297,7 @@ impl Engine {
     /// The leg at the other end of a call, where it is ours.
     pub(crate) fn other_leg(&self, call: usize) -> Option<usize> {
         match self.work {
-            Work::BareRelay => self.calls.get(call)?.leg.map(|leg| leg + 1),
+            Work::BareRelay | Work::Rtpengine => self.calls.get(call)?.leg.map(|leg| leg + 1),
             work if work.is_bridged() => self.consultants.get(call)?.leg,
             _ => None,
         }

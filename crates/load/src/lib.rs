@@ -13,6 +13,7 @@ pub mod cost;
 pub mod engine;
 mod leg;
 mod media;
+mod ng;
 mod pending;
 mod phases;
 pub mod report;

@@ -5,6 +5,7 @@ use crate::bare::port_of;
 use crate::caller::{Call, State};
 use crate::cost::Cost;
 use crate::engine::{Engine, Side, Timer};
+use crate::ng::Ng;
 use std::net::SocketAddr;
 
 const SECOND: u64 = 1_000_000_000;
@@ -70,7 +71,7 @@ impl Engine {
         self.look(|looks, cost| looks.before = cost);
         let rate = u64::from(self.args.rate);
         match self.work {
-            Work::BareRelay | Work::BarePlay => {
+            work if work.is_bare() => {
                 self.connect_bare(now);
                 self.phase = Phase::Settle(now + SETTLE);
             }
@@ -86,18 +87,31 @@ impl Engine {
         }
     }
 
-    /// Legs straight to the ports of a bare process.
+    /// Legs straight to the ports of a bare process, or of rtpengine.
     fn connect_bare(&mut self, now: u64) {
-        let (target, sides) = (self.args.target, if self.work == Work::BareRelay { 2 } else { 1 });
+        let (target, sides) = (self.args.target, if self.work == Work::BarePlay { 1 } else { 2 });
+        let mut ng = (self.work == Work::Rtpengine).then(|| Ng::open(target, &self.run));
         for call in 0..self.args.calls {
-            let legs: Vec<usize> =
-                (0..sides).filter_map(|side| self.bare_leg(target, call, side, now)).collect();
             self.tally.tried += 1;
-            if legs.len() == sides as usize {
-                self.tally.answered += 1;
-            }
-            self.calls.push(Call::standing(legs.first().copied()));
+            let legs = match &mut ng {
+                Some(ng) => ng.as_mut().ok().and_then(|ng| self.rtpengine_legs(ng, call, now)),
+                None => (0..sides).map(|side| self.bare_leg(target, call, side, now)).collect(),
+            };
+            // A call without legs is failed when all are counted.
+            self.tally.answered += u64::from(legs.is_some());
+            self.tally.failed += u64::from(legs.is_none());
+            self.calls.push(Call::standing(legs.and_then(|legs: Vec<usize>| legs.first().copied())));
         }
+    }
+
+    /// Two legs that rtpengine joins: the caller's offer, the consultant's answer.
+    fn rtpengine_legs(&mut self, ng: &mut Ng, call: u32, now: u64) -> Option<Vec<usize>> {
+        let (a, b) = (self.leg_for(Side::Callers)?, self.leg_for(Side::Consultants)?);
+        let to_b = ng.offer(call, &self.sound_of(Side::Callers, Some(a))).ok()?;
+        let to_a = ng.answer(call, &self.sound_of(Side::Consultants, Some(b))).ok()?;
+        self.media.talk(a, to_a, now);
+        self.media.talk(b, to_b, now);
+        Some(vec![a, b])
     }
 
     fn bare_leg(&mut self, target: SocketAddr, call: u32, side: u32, now: u64) -> Option<usize> {
@@ -123,7 +137,7 @@ impl Engine {
         self.window.1 = now;
         self.freeze();
         let gap = SECOND / u64::from(self.args.rate).max(1);
-        let bare = matches!(self.work, Work::BareRelay | Work::BarePlay);
+        let bare = self.work.is_bare();
         let calls = if self.work.is_silent() { 0 } else { self.calls.len() };
         for call in 0..calls {
             let due = now + call as u64 * gap;
@@ -168,7 +182,7 @@ impl Engine {
     /// What never came to its end has failed.
     fn count_failures(&mut self) {
         let bridged = self.work.is_bridged();
-        let bare = matches!(self.work, Work::BareRelay | Work::BarePlay);
+        let bare = self.work.is_bare();
         for call in self.calls.iter_mut().filter(|call| !bare && call.refused.is_none()) {
             let unheard = bridged && call.set_up_ns.is_some() && !call.through;
             if call.set_up_ns.is_none() || unheard {
