@@ -22,6 +22,9 @@ const LATE_EASED: Duration = Duration::from_millis(2);
 /// A ring to the recorder that is as full as this will lose sound soon, in per mille; and is well again at this.
 const RING_MAX: u32 = 500;
 const RING_EASED: u32 = 250;
+/// From this share of a media thread on the whole program's time is theirs: below, it is signalling's, which has a rule
+/// of its own.
+const OURS_FROM: u32 = 500_000;
 /// Reports after which a call that was let in is felt: two seconds of four reports each.
 const UNFELT_REPORTS: usize = 8;
 /// Costs are learned from reports with so many packets a second at least: below, waking is what costs.
@@ -74,6 +77,8 @@ impl Full {
 #[derive(Clone, Debug, Default)]
 pub struct Capacity {
     load: Load,
+    /// Share at work, smoothed over a second or so: a moment's rush is no reason to refuse anybody.
+    share: u32,
     /// Nanoseconds of a packet; 0: not measured yet.
     cost_ns: u32,
     /// Calls that were let in since each of the last reports, the newest first.
@@ -93,6 +98,8 @@ impl Capacity {
     /// Takes a report. `joins`: how many talks may begin between callers and consultants who are there.
     pub fn heard(&mut self, load: Load, joins: u32) {
         (self.load, self.joins) = (load, joins);
+        let share = if load.busiest < OURS_FROM { load.busiest } else { load.busiest.max(load.program) };
+        self.share = self.share / 2 + share.min(2_000_000) / 2;
         self.unfelt.rotate_right(1);
         if let Some(newest) = self.unfelt.first_mut() {
             *newest = 0;
@@ -160,8 +167,7 @@ impl Capacity {
         let calls = u64::from(self.unfelt.iter().sum::<u32>()) + u64::from(more);
         let packets = calls * u64::from(CALL_PACKETS) + u64::from(self.joins) * u64::from(LONE_PACKETS);
         let work = packets * u64::from(self.cost()) / 1_000 / u64::from(self.load.workers.max(1));
-        let now = self.load.busiest.max(self.load.program);
-        now.saturating_add(u32::try_from(work).unwrap_or(u32::MAX))
+        self.share.saturating_add(u32::try_from(work).unwrap_or(u32::MAX))
     }
 }
 
@@ -289,11 +295,23 @@ mod tests {
     }
 
     #[test]
+    fn what_signalling_works_at_is_not_the_media_threads_matter_until_they_are_busy() {
+        let mut rule = Capacity::default();
+        let load = |busiest| Load { workers: 1, busiest, program: 1_000_000, ..Load::default() };
+        (0..20).for_each(|_| rule.heard(load(OURS_FROM - 1), 0));
+        assert_eq!(rule.admit(), Ok(()));
+        rule.heard(load(OURS_FROM), 0);
+        assert_eq!(rule.admit(), Ok(()), "a moment");
+        (0..20).for_each(|_| rule.heard(load(OURS_FROM), 0));
+        assert_eq!(rule.admit(), Err(Full::Work));
+    }
+
+    #[test]
     fn callers_whom_a_consultant_is_free_for_count_as_talks() {
         let mut rule = Capacity::default();
         rule.measured(5_000);
         let load = Load { workers: 1, busiest: 700_000, ..Load::default() };
-        rule.heard(load, 0);
+        (0..20).for_each(|_| rule.heard(load, 0));
         assert_eq!(rule.admit(), Ok(()));
         // 500 joins of 100 packets of 5 µs are a quarter of the time.
         rule.heard(load, 500);

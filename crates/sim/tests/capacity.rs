@@ -29,7 +29,9 @@ fn calls_without_room_get_503_and_whoever_talks_or_waits_is_served() {
     let desk = staff(&mut w, "dina", Language::Russian);
     let talker = queued_caller(&mut w, "+77010000001");
     wait_for(&mut w, desk, Event::Incoming);
-    w.media_load(busy(92));
+    for _ in 0..20 {
+        w.media_load(busy(92));
+    }
     for number in ["+77010000002", "+77010000003"] {
         let caller = dials(&mut w, number);
         wait_for(&mut w, caller, Event::Refused(503));

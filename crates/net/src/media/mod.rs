@@ -14,6 +14,7 @@ use core::net::IpAddr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub use cost::Meter;
 use rtrb::{Consumer, RingBuffer};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use senim_audio::Bank;
 use senim_base::{CallId, Entropy, Instant};
 use senim_media::{Event, Order};
@@ -33,6 +34,8 @@ pub const ORDERS_MAX: usize = 65_536;
 pub struct MediaSettings {
     /// Threads, at least one; one a core is right.
     pub workers: usize,
+    /// Each thread keeps to a core of its own, of those that the program may use.
+    pub pin: bool,
     /// The addresses of our RTP sockets.
     pub binds: Binds,
     /// Frames in each worker's ring to the recorder, about half a kilobyte each.
@@ -44,7 +47,13 @@ pub struct MediaSettings {
 impl MediaSettings {
     /// One worker on `bind`, with a ring of 8192 frames.
     pub fn new(bind: IpAddr, seed: [u8; 32]) -> MediaSettings {
-        MediaSettings { workers: 1, binds: Binds { main: bind, ipv6: None }, ring_frames: 8_192, seed }
+        MediaSettings {
+            workers: 1,
+            pin: false,
+            binds: Binds { main: bind, ipv6: None },
+            ring_frames: 8_192,
+            seed,
+        }
     }
 }
 
@@ -175,8 +184,12 @@ impl MediaPool {
             let (bank, counters) = (Arc::clone(bank), Arc::new(Counters::default()));
             let theirs = Arc::clone(&counters);
             let (clock, on_event, entropy) = (clock.clone(), on_event.clone(), entropy.fork());
-            let binds = settings.binds;
+            let (binds, pin) = (settings.binds, settings.pin);
             let thread = std::thread::Builder::new().name(format!("media-{n}")).spawn(move || {
+                if pin {
+                    // A machine that forbids it still has a line.
+                    let _ = keep_to_core(n);
+                }
                 Worker::new(watch, queue, binds, bank, entropy, producer, theirs, clock, on_event).run();
             })?;
             threads.push(Thread { orders, waiting, bell, counters, unheard: AtomicBool::new(false), thread });
@@ -236,5 +249,39 @@ impl MediaPool {
         for thread in self.threads {
             let _ = thread.thread.join();
         }
+    }
+}
+
+/// The calling thread runs on the `n`th of the cores that it may run on, from 0, and round again.
+fn keep_to_core(n: usize) -> io::Result<()> {
+    let may = sched_getaffinity(None)?;
+    let cores = (0..CpuSet::MAX_CPU).filter(|core| may.is_set(*core));
+    let Some(core) = cores.cycle().nth(n % may.count().max(1) as usize) else { return Ok(()) };
+    let mut one = CpuSet::new();
+    one.set(core);
+    Ok(sched_setaffinity(None, &one)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_to_one_core_of_those_that_it_may_use() {
+        let may = sched_getaffinity(None).unwrap();
+        let cores = may.count() as usize;
+        let kept = |n| {
+            let of = move || {
+                keep_to_core(n).unwrap();
+                let now = sched_getaffinity(None).unwrap();
+                (0..CpuSet::MAX_CPU).filter(|core| now.is_set(*core)).collect::<Vec<_>>()
+            };
+            std::thread::spawn(of).join().unwrap()
+        };
+        for n in 0..=cores {
+            assert_eq!(kept(n).len(), 1);
+            assert!(may.is_set(kept(n)[0]));
+        }
+        assert_eq!(kept(0), kept(cores), "round again");
     }
 }

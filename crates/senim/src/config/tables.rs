@@ -135,6 +135,8 @@ pub struct Media {
     pub ports: String,
     /// Threads; 0: one a core.
     pub workers: u32,
+    /// Each thread for sound keeps to a core of its own.
+    pub pin: bool,
     /// Whether the sound of softphones is encrypted: `prefer`, `require`, `refuse`.
     pub softphone_srtp: Security,
     /// What softphones may speak, the best first. What their caller speaks is offered before all.
@@ -341,6 +343,7 @@ impl Default for Media {
             advertised: String::new(),
             ports: "20000-29999".into(),
             workers: 0,
+            pin: false,
             softphone_srtp: Security::Prefer,
             softphone_codecs: names(&["PCMA", "PCMU", "G722", "opus"]),
             caller_inactivity_s: 60,

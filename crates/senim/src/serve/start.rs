@@ -223,7 +223,8 @@ fn media(
     }
     let mut seed = [0; 32];
     entropy.fill(&mut seed);
-    let settings = MediaSettings { workers, binds, ..MediaSettings::new(plan.media_bind, seed) };
+    let pin = plan.config.media.pin;
+    let settings = MediaSettings { workers, pin, binds, ..MediaSettings::new(plan.media_bind, seed) };
     let to = arrivals.clone();
     let told = move |call, event| {
         // The switch's thread ends last; what comes after it is of no use to anybody.
