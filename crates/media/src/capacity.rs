@@ -1,8 +1,9 @@
 //! Whether another call has room among those that are in: told by what the media threads were at work, by how late they
 //! were and by how full their way to the recorder is (FEATURES H3). Nobody who is in may lose a packet to one who comes.
 //!
-//! A call that was let in is not felt at once, so it counts at its dearest until it is. What a packet costs is measured
-//! at the start and learned again from whoever is in.
+//! A call that was let in is not felt at once, so it counts at its dearest until it is, or until it has left again; and by
+//! the share of calls that stay so long, of late. What a packet costs is measured at the start and learned again from whoever
+//! is in. Time that signalling takes does not count: `senim_sip::Pressure` is its rule.
 
 use core::time::Duration;
 
@@ -27,6 +28,8 @@ const RING_EASED: u32 = 250;
 const OURS_FROM: u32 = 500_000;
 /// Reports after which a call that was let in is felt: two seconds of four reports each.
 const UNFELT_REPORTS: usize = 8;
+/// Of a hundred calls so many at least count as staying until they are felt, however short calls were of late.
+const STAY_MIN: u32 = 10;
 /// Costs are learned from reports with so many packets a second at least: below, waking is what costs.
 const LEARNED_FROM: u32 = 5_000;
 /// A packet's cost in nanoseconds until one was measured, and the bounds of what is believed.
@@ -73,6 +76,10 @@ impl Full {
     }
 }
 
+/// That a call was let in, and when; to be given back as it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry(u64);
+
 /// The rule.
 #[derive(Clone, Debug, Default)]
 pub struct Capacity {
@@ -81,8 +88,14 @@ pub struct Capacity {
     share: u32,
     /// Nanoseconds of a packet; 0: not measured yet.
     cost_ns: u32,
-    /// Calls that were let in since each of the last reports, the newest first.
+    /// Reports that were heard.
+    reports: u64,
+    /// Calls that were let in since each of the last reports and are still there, the newest first.
     unfelt: [u32; UNFELT_REPORTS],
+    /// Calls let in by the same report, whatever became of them.
+    entered: [u32; UNFELT_REPORTS],
+    /// Of a thousand who came, so many left before they were felt, of late.
+    leave: u32,
     /// Talks that may begin between parties that are in.
     joins: u32,
     late_reports: u32,
@@ -100,10 +113,8 @@ impl Capacity {
         (self.load, self.joins) = (load, joins);
         let share = if load.busiest < OURS_FROM { load.busiest } else { load.busiest.max(load.program) };
         self.share = self.share / 2 + share.min(2_000_000) / 2;
-        self.unfelt.rotate_right(1);
-        if let Some(newest) = self.unfelt.first_mut() {
-            *newest = 0;
-        }
+        self.reports += 1;
+        self.turn();
         if load.packets >= LEARNED_FROM {
             // All workers' packets and one worker's work: right when calls are spread evenly, too dear when not.
             let work_ns = u64::from(load.busiest) * u64::from(load.workers.max(1)) * 1_000;
@@ -123,21 +134,41 @@ impl Capacity {
         };
     }
 
+    /// A report's time is over: whoever came before the last ones is felt now.
+    fn turn(&mut self) {
+        self.unfelt.rotate_right(1);
+        self.entered.rotate_right(1);
+        let newest = (self.unfelt.first_mut(), self.entered.first_mut());
+        let (Some(unfelt), Some(entered)) = newest else { return };
+        let (stayed, came) = (core::mem::take(unfelt), core::mem::take(entered));
+        if let Some(left) = (u64::from(came.saturating_sub(stayed)) * 1_000).checked_div(u64::from(came)) {
+            self.leave = (self.leave * 3 + left as u32) / 4;
+        }
+    }
+
     /// May another call enter? If so it counts from now on.
     ///
     /// # Errors
     /// Why not.
-    pub fn admit(&mut self) -> Result<(), Full> {
+    pub fn admit(&mut self) -> Result<Entry, Full> {
         if self.full.is_none() && self.forecast(1) > SHARE_MAX {
             self.full = Some(Full::Work);
         }
         if let Some(why) = self.full {
             return Err(why);
         }
-        if let Some(newest) = self.unfelt.first_mut() {
+        for newest in [&mut self.unfelt, &mut self.entered].into_iter().filter_map(|all| all.first_mut()) {
             *newest = newest.saturating_add(1);
         }
-        Ok(())
+        Ok(Entry(self.reports))
+    }
+
+    /// A call left. Who leaves before it was felt was never dear: thousands may come and go in a second.
+    pub fn left(&mut self, Entry(report): Entry) {
+        let at = usize::try_from(self.reports.saturating_sub(report)).unwrap_or(usize::MAX);
+        if let Some(entered) = self.unfelt.get_mut(at) {
+            *entered = entered.saturating_sub(1);
+        }
     }
 
     /// There is no room at the moment, and why.
@@ -164,7 +195,8 @@ impl Capacity {
     /// The share at work, in parts of a million, once all who are in are felt, those who may join have joined, and so
     /// many more calls came.
     fn forecast(&self, more: u32) -> u32 {
-        let calls = u64::from(self.unfelt.iter().sum::<u32>()) + u64::from(more);
+        let stay = u64::from((1_000 - self.leave).max(STAY_MIN * 10));
+        let calls = u64::from(self.unfelt.iter().sum::<u32>()) * stay / 1_000 + u64::from(more);
         let packets = calls * u64::from(CALL_PACKETS) + u64::from(self.joins) * u64::from(LONE_PACKETS);
         let work = packets * u64::from(self.cost()) / 1_000 / u64::from(self.load.workers.max(1));
         self.share.saturating_add(u32::try_from(work).unwrap_or(u32::MAX))
@@ -252,6 +284,39 @@ mod tests {
         assert!((SHARE_EASED - 1_000..=SHARE_MAX).contains(&machine.share()), "{}", machine.share());
     }
 
+    /// PEERS W3: five thousand a second who hang up at once are no load to the media threads.
+    #[test]
+    fn whoever_left_before_he_was_felt_takes_no_room_from_the_next() {
+        let mut rule = Capacity::default();
+        rule.measured(4_000);
+        for _ in 0..40 {
+            rule.heard(Load { workers: 1, ..Load::default() }, 0);
+            // Each stays for as long as the next two hundred take to come.
+            let mut there = std::collections::VecDeque::new();
+            for _ in 0..1_250 {
+                there.push_back(rule.admit().unwrap());
+                if there.len() > 200 {
+                    rule.left(there.pop_front().unwrap());
+                }
+            }
+            there.into_iter().for_each(|entry| rule.left(entry));
+        }
+        // Two thousand at once, where nobody stayed of late; and no more than ten times what stays.
+        let burst = std::iter::from_fn(|| rule.admit().ok()).take(20_000).count();
+        assert!((2_000..12_000).contains(&burst), "{burst}");
+        // A call that leaves late was felt already, and gives nothing back twice.
+        let (mut rule, mut early) = (Capacity::default(), Vec::new());
+        while let Ok(entry) = rule.admit() {
+            early.push(entry);
+        }
+        (0..UNFELT_REPORTS).for_each(|_| rule.heard(Load { workers: 1, ..Load::default() }, 0));
+        let late = std::iter::from_fn(|| rule.admit().ok()).count();
+        assert_eq!(late, early.len());
+        early.into_iter().for_each(|entry| rule.left(entry));
+        rule.heard(Load { workers: 1, ..Load::default() }, 0);
+        assert_eq!(rule.admit(), Err(Full::Work));
+    }
+
     #[test]
     fn what_a_packet_costs_is_learned_from_those_who_are_in() {
         let mut rule = Capacity::default();
@@ -274,14 +339,14 @@ mod tests {
         let late = |ms| Load { workers: 1, late: Duration::from_millis(ms), ..Load::default() };
         for ms in [50, 50, 0, 50, 50] {
             rule.heard(late(ms), 0);
-            assert_eq!(rule.admit(), Ok(()));
+            assert!(rule.admit().is_ok());
         }
         rule.heard(late(6), 0);
         assert_eq!(rule.admit(), Err(Full::Late));
         rule.heard(late(3), 0);
         assert_eq!(rule.admit(), Err(Full::Late), "not well yet");
         rule.heard(late(2), 0);
-        assert_eq!(rule.admit(), Ok(()));
+        assert!(rule.admit().is_ok());
     }
 
     #[test]
@@ -299,9 +364,9 @@ mod tests {
         let mut rule = Capacity::default();
         let load = |busiest| Load { workers: 1, busiest, program: 1_000_000, ..Load::default() };
         (0..20).for_each(|_| rule.heard(load(OURS_FROM - 1), 0));
-        assert_eq!(rule.admit(), Ok(()));
+        assert!(rule.admit().is_ok());
         rule.heard(load(OURS_FROM), 0);
-        assert_eq!(rule.admit(), Ok(()), "a moment");
+        assert!(rule.admit().is_ok(), "a moment");
         (0..20).for_each(|_| rule.heard(load(OURS_FROM), 0));
         assert_eq!(rule.admit(), Err(Full::Work));
     }
@@ -312,7 +377,7 @@ mod tests {
         rule.measured(5_000);
         let load = Load { workers: 1, busiest: 700_000, ..Load::default() };
         (0..20).for_each(|_| rule.heard(load, 0));
-        assert_eq!(rule.admit(), Ok(()));
+        assert!(rule.admit().is_ok());
         // 500 joins of 100 packets of 5 µs are a quarter of the time.
         rule.heard(load, 500);
         assert_eq!(rule.admit(), Err(Full::Work));

@@ -15,7 +15,7 @@ use crate::trace::Trace;
 use crate::trunks::{Trunks, Turned};
 use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
 use senim_ivr::Purpose;
-use senim_media::capacity::{Capacity, Load};
+use senim_media::capacity::{Capacity, Entry, Load};
 use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
 use senim_sdp::Security;
 use senim_sip::{Endpoint, Event as SipEvent, Invitation, Origin};
@@ -366,7 +366,9 @@ impl Switch {
 
     fn see_off(&mut self) {
         for call in self.rooms.over.drain(..) {
-            self.calls.remove(&call);
+            if let Some(entry) = self.calls.remove(&call).and_then(|call| call.entry) {
+                self.rooms.capacity.left(entry);
+            }
         }
         if self.calls.is_empty()
             && self.recording.is_empty()
@@ -485,11 +487,11 @@ impl Switch {
             if let (Err(_), Some(trunk)) = (room, &trunk) {
                 self.rooms.trunks.left(trunk);
             }
-            room.map(|()| then)
+            room.map(|entry| (then, entry))
         });
         let id = CallId(self.next_call);
         let mut fact = None;
-        let result = decided.and_then(|(then, record)| {
+        let result = decided.and_then(|((then, record), entry)| {
             self.next_call += 1;
             let caller = Peer::Caller(trunk.clone());
             self.rooms.trace.belongs(invitation.request.call_id(), id, caller);
@@ -509,9 +511,13 @@ impl Switch {
                 then,
                 record,
             };
-            let arrived = Call::arrive(id, knock, &mut self.rooms);
-            if let (Err(_), Some(trunk)) = (&arrived, &trunk) {
-                self.rooms.trunks.left(trunk);
+            let mut arrived = Call::arrive(id, knock, &mut self.rooms);
+            match &mut arrived {
+                Ok(call) => call.entry = entry,
+                Err(_) => {
+                    trunk.iter().for_each(|trunk| self.rooms.trunks.left(trunk));
+                    entry.into_iter().for_each(|entry| self.rooms.capacity.left(entry));
+                }
             }
             arrived
         });
@@ -529,13 +535,15 @@ impl Switch {
 
     /// Whether the media threads have room for another call. What a consultant dials is how the line does its work: it is
     /// let in.
-    fn room(&mut self, of_a_consultant: bool) -> Result<(), (u16, &'static str)> {
-        let admitted = self.rooms.capacity.admit();
-        let Err(full) = admitted.or_else(|full| if of_a_consultant { Ok(()) } else { Err(full) }) else {
-            return Ok(());
-        };
-        self.rooms.totals.refused_full += 1;
-        Err((503, full.why()))
+    fn room(&mut self, of_a_consultant: bool) -> Result<Option<Entry>, (u16, &'static str)> {
+        match self.rooms.capacity.admit() {
+            Ok(entry) => Ok(Some(entry)),
+            Err(_) if of_a_consultant => Ok(None),
+            Err(full) => {
+                self.rooms.totals.refused_full += 1;
+                Err((503, full.why()))
+            }
+        }
     }
 
     /// Talks that may begin between callers and consultants who are there.

@@ -94,6 +94,7 @@ impl Call {
             caller_leg: leg.id,
             caller: Some(leg),
             trunk: knock.trunk,
+            entry: None,
             shown,
             born: rooms.now,
             answered: false,

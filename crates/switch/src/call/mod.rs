@@ -39,6 +39,7 @@ use crate::rooms::{Rooms, Wake};
 use senim_base::{CallId, Instant, Language, LegId, Number, PlayId, RecordingId, Redacted, TrackId};
 use senim_ivr::{Run, SayId};
 use senim_media::Event as MediaEvent;
+use senim_media::capacity::Entry;
 use senim_sip::{Ending, Event as SipEvent, Rejection};
 
 /// What a call is doing.
@@ -82,6 +83,8 @@ pub(crate) struct Call {
     pub(crate) caller_leg: LegId,
     /// The trunk it came in on: it counts there until it ends.
     pub(crate) trunk: Option<String>,
+    /// It takes room of the media threads until it ends.
+    pub(crate) entry: Option<Entry>,
     /// His number, unless he withholds it: what others than the record may be shown.
     pub(crate) shown: Option<Redacted<Number>>,
     pub(crate) born: Instant,
