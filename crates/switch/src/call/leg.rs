@@ -1,6 +1,6 @@
 //! One party's connection within a call: a SIP session, its offer/answer machine, a port of ours.
 
-use super::{Recording, dial::Tries};
+use super::{Recording, dial::Tries, press::Presses};
 use crate::api::Peer;
 use crate::facts::{Fact, Party};
 use crate::rooms::Rooms;
@@ -86,6 +86,8 @@ pub(crate) struct Leg {
     pub(crate) trunk: Option<String>,
     /// The ways by which its party was dialled, if we called him.
     pub(crate) tries: Tries,
+    /// What its party keyed of late.
+    pub(super) presses: Presses,
     port: u16,
     /// Pairs that were tried before this one.
     failed: u8,
@@ -115,6 +117,7 @@ impl Leg {
             sdp,
             trunk: None,
             tries: Tries::new(rooms.now),
+            presses: Presses::default(),
             port,
             failed: 0,
             peer,

@@ -15,6 +15,7 @@ mod feature;
 mod forward;
 mod keys;
 pub(crate) mod leg;
+mod press;
 mod script;
 mod second_phone;
 mod show;
@@ -30,6 +31,7 @@ pub(crate) use direct::Direct;
 pub(crate) use feature::Feature;
 pub(crate) use forward::{Forwarding, UCC, can_forward};
 use leg::Leg;
+use press::Way;
 pub(crate) use talk::Talking;
 pub(crate) use transfer::Transferring;
 pub(crate) use wait::{Place, Waiting};
@@ -38,8 +40,8 @@ use crate::facts::{EndCause, Fact, ForwardResult};
 use crate::rooms::{Rooms, Wake};
 use senim_base::{CallId, Instant, Language, LegId, Number, PlayId, RecordingId, Redacted, TrackId};
 use senim_ivr::{Run, SayId};
-use senim_media::Event as MediaEvent;
 use senim_media::capacity::Entry;
+use senim_media::{DigitSource, Event as MediaEvent};
 use senim_sip::{Ending, Event as SipEvent, Rejection};
 
 /// What a call is doing.
@@ -154,7 +156,13 @@ impl Call {
             MediaEvent::Opened { leg } => self.on_port_open(leg, rooms),
             MediaEvent::OpenFailed { leg, .. } => self.on_port_failed(leg, rooms),
             MediaEvent::PlayEnded { play, .. } => self.on_played(play, rooms),
-            MediaEvent::Digit { leg, digit, .. } => self.on_digit(leg, digit.as_char(), rooms),
+            MediaEvent::Digit { leg, digit, source, .. } => {
+                let way = match source {
+                    DigitSource::Rfc4733 => Way::Event,
+                    DigitSource::InBand => Way::Tone,
+                };
+                self.on_digit(leg, digit.as_char(), way, rooms);
+            }
             MediaEvent::Inactive { leg, silent_for } => {
                 self.fact(Fact::MediaSilent { leg, silent_ms: crate::facts::ms(silent_for) }, rooms);
                 self.on_media_lost(leg, rooms);
@@ -199,7 +207,7 @@ impl Call {
                 self.on_party_gone(leg, cause, rooms);
             }
             SipEvent::Referred { session, referral } => self.on_referred(leg, *session, referral, rooms),
-            SipEvent::Info { digit: Some(digit), .. } => self.on_digit(leg, *digit, rooms),
+            SipEvent::Info { digit: Some(digit), .. } => self.on_digit(leg, *digit, Way::Info, rooms),
             _ => {}
         }
     }
@@ -267,7 +275,11 @@ impl Call {
         }
     }
 
-    fn on_digit(&mut self, leg: LegId, digit: char, rooms: &mut Rooms) {
+    fn on_digit(&mut self, leg: LegId, digit: char, way: Way, rooms: &mut Rooms) {
+        let now = rooms.now;
+        if self.leg_mut(leg).is_some_and(|leg| !leg.presses.count(digit, way, now)) {
+            return;
+        }
         match &self.state {
             State::Script | State::Waiting(_) if leg == self.caller_leg => self.script_digit(digit, rooms),
             // The urgent key is live at every moment (FEATURES I3), also while 1414 is being dialled.
