@@ -28,19 +28,21 @@ pub const PENDING_MAX: usize = 32;
 
 /// Row and column over the next best of their group: 8 dB.
 const STANDS_OUT: f32 = 6.3;
-/// Share of the block’s power that the two tones carry. Noise 12 dB below a tone still passes; of two hours of
-/// synthetic voices nothing did (at 0.76, nine presses).
-const SHARE_MIN: f32 = 0.85;
+/// Share of the block’s power that the two tones carry. Noise 12 dB below a tone still passes; of eleven hours of
+/// synthetic voices nothing did (at 0.88, one press in ten hours).
+const SHARE_MIN: f32 = 0.90;
 /// Second harmonic under its tone: 13 dB.
 const HARMONIC_MAX: f32 = 0.05;
 /// A press keeps its level from block to block within 6 dB.
 const STEADY: f32 = 4.0;
+/// … and its twist within 2 dB: two oscillators do, two harmonics of a voice seldom.
+const TWIST_STEADY_DB: f32 = 2.0;
 /// Power under which a held tone has gone, of its level: 10 dB.
 const GONE: f32 = 0.1;
 /// On frequency: up to these of the nominal (Q.24: ±1.5 % must pass) …
 const NEAR: [f32; 3] = [0.988, 1.0, 1.012];
 /// … and not better at these.
-const FAR: [f32; 2] = [0.955, 1.045];
+const FAR: [f32; 4] = [0.955, 0.971, 1.029, 1.045];
 
 /// Hears keys in 8 kHz samples, whatever the size of the blocks it is fed with. No allocation while it listens.
 #[derive(Clone)]
@@ -73,6 +75,7 @@ struct Seen {
     row: usize,
     column: usize,
     power: f32,
+    twist_db: f32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -132,7 +135,7 @@ impl Detector {
             return;
         };
         let running = match self.state.rising {
-            Some((before, n)) if same(&before, &seen) && steady(before.power, seen.power) => n + 1,
+            Some((before, n)) if same(&before, &seen) && steady(&before, &seen) => n + 1,
             _ => 1,
         };
         if running < BLOCKS_TO_PRESS {
@@ -178,7 +181,7 @@ impl Detector {
         if low + high < SHARE_MIN * all || self.has_harmonics(low_hz, low, high_hz, high) {
             return None;
         }
-        Some(Seen { row, column, power: low + high })
+        Some(Seen { row, column, power: low + high, twist_db: 10.0 * (high / low).log10() })
     }
 
     /// The power at the tone's true place near `hz`; `None` when it lies off frequency.
@@ -201,8 +204,9 @@ fn same(a: &Seen, b: &Seen) -> bool {
     (a.row, a.column) == (b.row, b.column)
 }
 
-fn steady(a: f32, b: f32) -> bool {
-    a < b * STEADY && b < a * STEADY
+fn steady(a: &Seen, b: &Seen) -> bool {
+    let level = a.power < b.power * STEADY && b.power < a.power * STEADY;
+    level && (a.twist_db - b.twist_db).abs() < TWIST_STEADY_DB
 }
 
 /// The strongest of a group when it stands out from the others.

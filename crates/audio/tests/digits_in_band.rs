@@ -194,30 +194,74 @@ impl Voice {
     }
 }
 
-/// Talk-off: one voice, two and four, five minutes in all.
-#[test]
-fn five_minutes_of_babble_dial_nothing() {
-    for (seconds, homes) in [
-        (100, vec![120.0]),
-        (60, vec![220.0]),
-        (70, vec![110.0, 200.0]),
-        (70, vec![95.0, 140.0, 210.0, 300.0]),
-    ] {
-        let mut detector = Detector::new();
-        let mut power = 0f64;
-        let mut voices: Vec<Voice> =
-            homes.iter().enumerate().map(|(n, hz)| Voice::new(17 * n as u32 + seconds, *hz)).collect();
-        for _ in 0..seconds * 50 {
-            voices.iter_mut().for_each(Voice::move_on);
-            let frame: Vec<i16> = (0..160)
-                .map(|_| (450_000.0 * voices.iter_mut().map(Voice::sample).sum::<f32>()) as i16)
-                .collect();
-            assert_eq!(detector.feed(&frame), None, "{homes:?}");
-            power += f64::from(goertzel::mean_square(&frame));
+/// A crowd for so many seconds; gives what the detector heard in it.
+fn babble(seed: u32, seconds: u32, homes: &[f32]) -> String {
+    let mut detector = Detector::new();
+    let (mut power, mut dialled) = (0f64, String::new());
+    let mut voices: Vec<Voice> =
+        homes.iter().enumerate().map(|(n, hz)| Voice::new(17 * n as u32 + seed, *hz)).collect();
+    for _ in 0..seconds * 50 {
+        voices.iter_mut().for_each(Voice::move_on);
+        let mut frame = [0i16; 160];
+        for sample in &mut frame {
+            *sample = (450_000.0 * voices.iter_mut().map(Voice::sample).sum::<f32>()) as i16;
         }
-        // As loud as people talk: the detector's floor did not do the work.
-        let level_db = 10.0 * (power / f64::from(seconds * 50) / (32_767.0 * 32_767.0)).log10();
-        assert!((-30.0..-8.0).contains(&level_db), "{level_db}");
+        dialled.extend(detector.feed(&frame));
+        power += f64::from(goertzel::mean_square(&frame));
+    }
+    // As loud as people talk: the detector's floor did not do the work.
+    let level_db = 10.0 * (power / f64::from(seconds * 50) / (32_767.0 * 32_767.0)).log10();
+    assert!((-30.0..-8.0).contains(&level_db), "{level_db}");
+    dialled
+}
+
+/// FEATURES T10. Talk-off: one voice, two and four; an hour in all.
+#[test]
+fn an_hour_of_babble_dials_nothing() {
+    let crowds: [&[f32]; 6] =
+        [&[120.0], &[220.0], &[90.0, 180.0], &[110.0, 200.0], &[95.0, 140.0, 210.0, 300.0], &[270.0]];
+    std::thread::scope(|scope| {
+        for (n, homes) in (0..).zip(crowds) {
+            scope.spawn(move || assert_eq!(babble(1 + 100 * n, 600, homes), "", "{homes:?}"));
+        }
+    });
+}
+
+/// The prompts that the line is shipped with.
+fn prompts() -> Vec<(String, Vec<i16>)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ivr-scripts/prompts/audio");
+    let mut found = Vec::new();
+    for language in ["kk", "ru"] {
+        for entry in std::fs::read_dir(root.join(language)).expect("prompts are shipped") {
+            let path = entry.expect("a file").path();
+            let bytes = std::fs::read(&path).expect("a file");
+            let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+            found.push((path.display().to_string(), senim_audio::decode(bytes, extension).expect("sound")));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// FEATURES T10: who keys while a prompt is said to him, and whose line gives an echo of it back (14 dB down, the worst
+/// that a network lets pass: ITU-T G.122), is heard to the last key; and no prompt dials by itself.
+#[test]
+fn keys_over_every_shipped_prompt_are_heard_and_no_prompt_dials() {
+    let prompts = prompts();
+    assert!(prompts.len() > 100, "{}", prompts.len());
+    let echo = 10f32.powf(-14.0 / 20.0);
+    for (name, pcm) in &prompts {
+        let law = |s: i16| g711::alaw_decode(g711::alaw_encode(s));
+        let aloud: Vec<i16> = pcm.iter().map(|s| law(*s)).collect();
+        assert_eq!(heard(&aloud), "", "{name} by itself");
+        let (keyed, mut line) = (keys().repeat(pcm.len() / 16_000 / 16 + 1), Vec::new());
+        let sound = tone::dtmf_text(&keyed, -10.0, 70, 70);
+        for (n, key) in sound.iter().enumerate() {
+            // The prompt again and again, as long as keys come.
+            let back = echo * f32::from(pcm[n % pcm.len()]);
+            line.push(law((f32::from(*key) + back) as i16));
+        }
+        assert_eq!(heard(&line), keyed, "{name} with keys over it");
     }
 }
 
