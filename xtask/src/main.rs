@@ -28,7 +28,7 @@ cargo xtask VERB
   fuzz [--messages N] [--seed S] [--target T]
                   a million mutated messages at the endpoint, or so many at one target
                   (message, uri, sdp, digest, stream, opening, frames, rtp, rtcp, srtp,
-                  telephone_event, demux, call): every promise held, or which broke
+                  telephone_event, demux, payload, call): every promise held, or which broke
   bench [--calls N] [--seconds S] [--hold] [--built]
                   the line's figures beside the bare machine's and the goals; --hold seeks
                   how much one core holds (about ten minutes); --built takes the release

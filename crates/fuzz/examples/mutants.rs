@@ -56,7 +56,7 @@ fn run(args: &[String]) -> Result<(), String> {
         "stream" => Work::Target(target.1, Grammar::stream),
         "opening" => Work::Target(target.1, Grammar::opening),
         "frames" => Work::Target(target.1, Grammar::frames),
-        "rtp" | "rtcp" | "srtp" | "demux" | "call" => Work::Target(target.1, Grammar::datagram),
+        "rtp" | "rtcp" | "srtp" | "demux" | "payload" | "call" => Work::Target(target.1, Grammar::datagram),
         "telephone_event" => Work::Target(target.1, Grammar::telephone_events),
         _ => Work::Target(target.1, Grammar::message),
     };

@@ -2,6 +2,7 @@
 //! call under fire is in [`Studio`].
 
 use crate::{Broken, Studio};
+use senim_audio::{Band, Coding, DECODED_MAX, Decoder};
 use senim_base::Instant;
 use senim_rtp::{
     Digit, Event, EventDetector, HEADER_LEN, Header, Kind, MasterKey, Opener, Packet, REPORT_LEN_MAX,
@@ -107,6 +108,26 @@ pub fn demux(bytes: &[u8]) -> Result<(), Broken> {
             held(Report::read(bytes, 1).is_err() || bytes.is_empty(), "what is no RTCP was read as such")
         }
     }
+}
+
+/// What a payload sounds like in each codec and width: the first byte says how the others are cut into a stream of
+/// payloads. As much sound comes out as the payload says it holds, or none.
+pub fn payload(bytes: &[u8]) -> Result<(), Broken> {
+    let Some((cut, stream)) = bytes.split_first() else { return Ok(()) };
+    let mut pcm = [0; DECODED_MAX];
+    for coding in Coding::ALL {
+        for band in [Band::Narrow, Band::Wide] {
+            let mut decoder = Decoder::new(coding, band);
+            for payload in stream.chunks(usize::from(*cut) + 1) {
+                let len = decoder.decode(payload, &mut pcm);
+                let holds = coding.ticks(payload) as usize * decoder.band().per_ms() / 8;
+                held(len == 0 || len == holds.min(DECODED_MAX), "another length than the payload says")?;
+                let concealed = decoder.conceal((cut % 2 == 0).then_some(payload), &mut pcm[..160]);
+                held(concealed <= 160, "more was concealed than asked for")?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A whole call takes the bytes: from the peer, from a neighbour of his, from a stranger, in the clear and under keys.

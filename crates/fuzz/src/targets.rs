@@ -3,7 +3,7 @@
 use crate::{Broken, House};
 
 pub use crate::browser::{frames, opening};
-pub use crate::sound::{call, demux, rtcp, rtp, srtp, telephone_event};
+pub use crate::sound::{call, demux, payload, rtcp, rtp, srtp, telephone_event};
 
 use senim_base::{Entropy, Instant};
 use senim_sdp::{Capabilities, Direction, Local, Negotiator, SessionDescription};
@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub type Target = fn(&[u8]) -> Result<(), Broken>;
 
 /// Every target by name.
-pub const ALL: [(&str, Target); 15] = [
+pub const ALL: [(&str, Target); 16] = [
     ("message", message),
     ("uri", uri),
     ("sdp", sdp),
@@ -32,6 +32,7 @@ pub const ALL: [(&str, Target); 15] = [
     ("srtp", srtp),
     ("telephone_event", telephone_event),
     ("demux", demux),
+    ("payload", payload),
     ("call", call),
     ("endpoint", endpoint),
 ];

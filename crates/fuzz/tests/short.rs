@@ -2,6 +2,7 @@
 //! copies, and the same seed twice. `cargo xtask fuzz` is the long one.
 #![allow(clippy::unwrap_used, clippy::panic)] // A helper of a test fails as the test does.
 
+use senim_audio::{Band, Coding, ENCODED_MAX, Encoder, Wishes};
 use senim_base::Entropy;
 use senim_fuzz::{Grammar, House, Studio, targets};
 use std::path::Path;
@@ -75,6 +76,34 @@ fn mutants_of_packets_break_no_promise_and_no_talk() {
         assert_eq!(studio.datagram(&bytes), Ok(()), "{bytes:?}");
     }
     assert_eq!(studio.rest(), Ok(()));
+}
+
+/// Packets of Opus as our encoder makes them, and what becomes of them by a few wrong bytes.
+#[test]
+fn mutants_of_payloads_break_no_decoder() {
+    let mut encoder = Encoder::new(Coding::Opus, Band::Wide, Wishes { fec: true, dtx: false });
+    let voice = senim_audio::music::on_hold();
+    let mut packet = [0; ENCODED_MAX];
+    let packets: Vec<Vec<u8>> = voice
+        .chunks_exact(320)
+        .take(400)
+        .map(|frame| {
+            let len = encoder.encode(frame, &mut packet);
+            packet[..len].to_vec()
+        })
+        .collect();
+    let mut entropy = Entropy::from_seed(116);
+    let mut pick = |n: usize| entropy.u32() as usize % n.max(1);
+    for _ in 0..2_000 {
+        let mut bytes = packets[pick(packets.len())].clone();
+        for _ in 0..pick(6) {
+            let at = pick(bytes.len());
+            bytes[at] = pick(256) as u8;
+        }
+        bytes.truncate(pick(8) * 64 + pick(64));
+        bytes.insert(0, [255, 40, 3, pick(256) as u8][pick(4)]);
+        survives("payload", targets::payload, &bytes);
+    }
 }
 
 #[test]
