@@ -11,12 +11,12 @@ const CONSULTANT: f32 = 700.0;
 /// SIPp calls 111 and presses 2 (Russian) and 1 (legal matters); baresip takes the call.
 fn talk_and_prove(caller: &str, consultant: &'static str) {
     let house = House::open("");
-    talk(&house, caller, Setup { transport: consultant, ..Setup::consultant("aigul") });
+    talk(&house, caller, &Setup { transport: consultant, ..Setup::consultant("aigul") });
 }
 
-fn talk(house: &House, caller: &str, setup: Setup) {
+fn talk(house: &House, caller: &str, setup: &Setup) {
     house.consultant("aigul");
-    let mut phone = Baresip::registered(house, &setup);
+    let mut phone = Baresip::registered(house, setup);
     house.sign_in("aigul");
     let sipp = Sipp::call(house, "111", "21", CALLER, caller);
     house.see_talk("aigul");
@@ -46,7 +46,7 @@ fn a_sipp_caller_and_a_baresip_consultant_hear_each_other_and_are_on_their_own_t
 fn a_consultant_of_g722_and_one_of_opus_hear_a_caller_of_g711_and_are_heard() {
     for (codec, told) in [("G722/16000/1", "G722"), ("opus/48000/2", "opus")] {
         let house = House::open("");
-        talk(&house, "u1", Setup { codec, ..Setup::consultant("aigul") });
+        talk(&house, "u1", &Setup { codec, ..Setup::consultant("aigul") });
         let facts = house.command("calls call-1", "");
         assert!(facts.contains("speaks PCMA\n"), "{facts}");
         assert!(facts.contains(&format!("speaks {told}, transcoded for the caller")), "{facts}");

@@ -99,7 +99,7 @@ impl Coding {
 enum Ear {
     Alaw,
     Ulaw,
-    G722(g722::Decoder),
+    G722(Box<g722::Decoder>),
     Opus(Box<opus::Decoder>),
 }
 
@@ -116,8 +116,8 @@ impl Decoder {
         let (ear, band) = match (coding, band) {
             (Coding::Alaw, _) => (Ear::Alaw, Band::Narrow),
             (Coding::Ulaw, _) => (Ear::Ulaw, Band::Narrow),
-            (Coding::G722, Band::Narrow) => (Ear::G722(g722::Decoder::narrow()), band),
-            (Coding::G722, Band::Wide) => (Ear::G722(g722::Decoder::wide()), band),
+            (Coding::G722, Band::Narrow) => (Ear::G722(Box::new(g722::Decoder::narrow())), band),
+            (Coding::G722, Band::Wide) => (Ear::G722(Box::new(g722::Decoder::wide())), band),
             // The rates of `Band` are Opus's own; were they not, silence of the other kind would be heard.
             (Coding::Opus, _) => match opus::Decoder::new(band) {
                 Some(decoder) => (Ear::Opus(Box::new(decoder)), band),
@@ -177,7 +177,7 @@ impl core::fmt::Debug for Decoder {
 enum Mouth {
     Alaw,
     Ulaw,
-    G722(g722::Encoder),
+    G722(Box<g722::Encoder>),
     Opus(Box<opus::Encoder>),
 }
 
@@ -203,8 +203,8 @@ impl Encoder {
         let (mouth, band) = match (coding, band) {
             (Coding::Alaw, _) => (Mouth::Alaw, Band::Narrow),
             (Coding::Ulaw, _) => (Mouth::Ulaw, Band::Narrow),
-            (Coding::G722, Band::Narrow) => (Mouth::G722(g722::Encoder::narrow()), band),
-            (Coding::G722, Band::Wide) => (Mouth::G722(g722::Encoder::wide()), band),
+            (Coding::G722, Band::Narrow) => (Mouth::G722(Box::new(g722::Encoder::narrow())), band),
+            (Coding::G722, Band::Wide) => (Mouth::G722(Box::new(g722::Encoder::wide())), band),
             (Coding::Opus, _) => match opus::Encoder::new(band, wishes.fec, wishes.dtx) {
                 Some(encoder) => (Mouth::Opus(Box::new(encoder)), band),
                 None => (Mouth::Alaw, Band::Narrow),

@@ -139,7 +139,7 @@ mod tests {
             let a = if segment == 0 { (2 * step, 2) } else { ((16 + step) << segment, 1 << segment) };
             a_law.push((a.0 * 8, (2 * a.0 + a.1) * 4));
             let first = (33 << segment) - 33;
-            let (from, width) = (first + (2 * step << segment), 2 << segment);
+            let (from, width) = (first + ((2 * step) << segment), 2 << segment);
             // The very first interval is half as wide, about zero.
             u_law.push(if n == 0 {
                 (0, 0)

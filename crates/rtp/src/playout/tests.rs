@@ -365,7 +365,7 @@ proptest::proptest! {
                 restarted: kind == 4,
                 tag: (),
             };
-            playout.put(&packet, &payload[..len].to_vec(), now);
+            playout.put(&packet, &payload[..len], now);
             for _ in 0..4 {
                 match playout.next(&mut payload, now) {
                     Next::Packet { len, .. } => assert!(len <= 400),
