@@ -1,5 +1,6 @@
 //! What a session tells the switch.
 
+use crate::Quality;
 use core::time::Duration;
 use senim_base::{LegId, PlayId};
 use senim_rtp::Digit;
@@ -66,6 +67,22 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
+    /// Sound that should be there is missing, or is there again: within three seconds.
+    OneWay {
+        /// The leg.
+        leg: LegId,
+        /// Which way.
+        way: Way,
+        /// It is missing.
+        missing: bool,
+    },
+    /// How the leg sounds now, told when it changes.
+    Quality {
+        /// The leg.
+        leg: LegId,
+        /// How.
+        quality: Quality,
+    },
     /// The peer speaks from another address than its SDP names, and is sent to there.
     Relatched {
         /// The leg.
@@ -90,6 +107,16 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
+}
+
+/// A way of a leg's sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// From the party to us.
+    FromParty,
+    /// From us to the party: its own reports say that nothing comes.
+    ToParty,
 }
 
 /// Figures of one leg over its whole life.
@@ -117,4 +144,7 @@ pub struct LegReport {
     pub malformed: u64,
     /// Packets that the key did not open: forged, replayed, or sealed with another.
     pub forged: u64,
+    /// Mean opinion score of what came, in hundredths (ITU-T G.107); `None`: nothing did.
+    #[serde(default)]
+    pub mos_x100: Option<u16>,
 }

@@ -3,6 +3,7 @@
 use crate::config::{StreamConfig, coding};
 use crate::event::{DigitSource, Event};
 use crate::leg::Leg;
+use crate::one_way::OPUS_SILENT_MAX;
 use crate::outbox::Outbox;
 use crate::send::Origin;
 use core::net::SocketAddr;
@@ -67,6 +68,9 @@ impl Leg {
         let config = stream.config;
         self.note_alive(now, out);
         let header = packet.header;
+        let rests = header.payload_type == COMFORT_NOISE
+            || config.codec == Codec::Opus && packet.payload.len() <= OPUS_SILENT_MAX;
+        self.one_way.heard(self.id, rests, now, out);
         let arrival =
             self.receiver.packet(header.ssrc, header.seq, (header.timestamp, config.codec.clock_hz()), now);
         match arrival {

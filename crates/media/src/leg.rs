@@ -5,6 +5,7 @@ use crate::event::{Event, LegReport};
 use crate::hear::Tones;
 use crate::mix::Mix;
 use crate::mouth::Mouth;
+use crate::one_way::OneWay;
 use crate::outbox::Outbox;
 use crate::play::Play;
 use crate::report::Reports;
@@ -56,6 +57,7 @@ pub(crate) struct Leg {
     pub(crate) record: Taps,
     pub(crate) record_heard: Taps,
     pub(crate) watch: Watch,
+    pub(crate) one_way: OneWay,
     pub(crate) strangers: Strangers,
     pub(crate) malformed: u64,
     pub(crate) unseal: Unseal,
@@ -121,6 +123,7 @@ impl Leg {
             record: Taps::new(),
             record_heard: Taps::new(),
             watch: Watch { since: now, ..Watch::default() },
+            one_way: OneWay::default(),
             strangers: Strangers::default(),
             malformed: 0,
             unseal: Unseal::default(),
@@ -251,6 +254,7 @@ impl Leg {
             self.watch.told = true;
             out.event(Event::Inactive { leg: self.id, silent_for: now.since(self.watch.since) });
         }
+        self.tell_one_way(now, out);
         self.strangers.tell(self.id, now, out);
     }
 
@@ -267,12 +271,16 @@ impl Leg {
             strangers: self.strangers.all,
             malformed: self.malformed,
             forged: self.unseal.forged,
+            mos_x100: self.life_mos_x100(),
         }
     }
 
     /// The earliest moment at which this leg has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let reports = self.stream.as_ref().map(|_| self.reports.due());
-        [self.schedule.due(), self.inactive_at(), self.strangers.due(), reports].into_iter().flatten().min()
+        [self.schedule.due(), self.inactive_at(), self.one_way.due(), self.strangers.due(), reports]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -1,5 +1,6 @@
 //! RTCP of one leg: our report every five seconds, what the peer's says of us, BYE at the end (RFC 3550 §6).
 
+use crate::Quality;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use core::net::SocketAddr;
@@ -17,7 +18,11 @@ pub(crate) struct Reports {
     sent_then: u64,
     reported: bool,
     peer_lost: Option<u32>,
+    /// What it lost of ours since its report before, in 256ths.
+    peer_fraction: Option<u8>,
     round_trip_us: Option<u32>,
+    /// How the leg sounded when that was told last.
+    pub(crate) told: Option<Quality>,
 }
 
 impl Reports {
@@ -29,7 +34,9 @@ impl Reports {
             sent_then: 0,
             reported: false,
             peer_lost: None,
+            peer_fraction: None,
             round_trip_us: None,
+            told: None,
         }
     }
 
@@ -39,6 +46,11 @@ impl Reports {
 
     pub(crate) fn peer_lost(&self) -> Option<u32> {
         self.peer_lost
+    }
+
+    /// Share of our packets that the peer lost of late.
+    pub(crate) fn peer_loss(&self) -> Option<f64> {
+        self.peer_fraction.map(|fraction| f64::from(fraction) / 256.0)
     }
 
     pub(crate) fn round_trip_us(&self) -> Option<u32> {
@@ -70,7 +82,11 @@ impl Leg {
         });
         self.reports.sent_then = self.out.packets;
         self.reports.reported = true;
-        let report = Report { ssrc: self.out.ssrc, sender, block: self.receiver.report(now), bye };
+        let block = self.receiver.report(now);
+        if !bye {
+            self.tell_quality(block.as_ref(), out);
+        }
+        let report = Report { ssrc: self.out.ssrc, sender, block, bye };
         let mut bytes = [0; REPORT_LEN_MAX];
         let len = report.write(&mut bytes);
         let (id, packet) = (self.id, (bytes.get(..len).unwrap_or(&[]), &[][..]));
@@ -79,7 +95,7 @@ impl Leg {
     }
 
     /// Takes a peer's report; only the host that may speak is believed.
-    pub(crate) fn hear_report(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+    pub(crate) fn hear_report(&mut self, from: SocketAddr, bytes: &[u8], now: Instant, out: &mut Outbox) {
         let Some(stream) = &self.stream else { return };
         if from.ip() != stream.latch.in_use().ip() && from != stream.config.remote_rtcp {
             self.strangers.all += 1;
@@ -92,8 +108,10 @@ impl Leg {
         if let Some(sender) = report.sender {
             self.receiver.sender_report(report.ssrc, sender.ntp, now);
         }
+        self.note_peers_ear(report.block.as_ref(), out);
         if let Some(block) = report.block {
             self.reports.peer_lost = Some(block.cumulative_lost.max(0).unsigned_abs());
+            self.reports.peer_fraction = Some(block.fraction_lost);
             if block.last_sr != 0 {
                 let middle = (ntp(now) >> 16) as u32;
                 let trip = middle.wrapping_sub(block.last_sr).wrapping_sub(block.delay_since_last_sr);

@@ -89,6 +89,7 @@ impl Session {
         }
         if !matches!(order, Order::SendDigits { .. } | Order::AbsorbDigits { .. }) {
             self.prepare();
+            self.expect_sound(now, out);
         }
     }
 
@@ -98,6 +99,25 @@ impl Session {
         let spoken: ArrayVec<_, LEGS_MAX> = self.legs.iter().filter_map(Leg::speaks).collect();
         for ear in &mut self.legs {
             ear.prepare(&spoken);
+        }
+    }
+
+    /// Whoever is heard by somebody is expected to say something.
+    fn expect_sound(&mut self, now: Instant, out: &mut Outbox) {
+        let mut heard = ArrayVec::<LegId, LEGS_MAX>::new();
+        for leg in &self.legs {
+            let id = leg.id;
+            let hears = |ear: &Leg| match &ear.source {
+                Source::Leg(from) => *from == id,
+                Source::Mix(mix) => mix.hears(id),
+                Source::Nothing | Source::Play(_) => false,
+            };
+            if self.legs.iter().any(hears) {
+                heard.push(id);
+            }
+        }
+        for leg in &mut self.legs {
+            leg.expect_sound(heard.contains(&leg.id), now, out);
         }
     }
 
@@ -130,7 +150,7 @@ impl Session {
             bytes
         };
         if is_report {
-            speaker.hear_report(from, bytes, now);
+            speaker.hear_report(from, bytes, now, out);
             return;
         }
         let Some(heard) = speaker.hear(from, bytes, now, out) else { return };

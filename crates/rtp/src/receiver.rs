@@ -37,6 +37,9 @@ pub struct Receiver {
     /// Totals of sources before this one.
     before: Totals,
     jitter_q4: u32,
+    /// Runs of packets that were skipped, and their length in all.
+    runs: u32,
+    skipped: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,6 +121,8 @@ impl Receiver {
                 source.cycles = source.cycles.wrapping_add(SEQ_MOD);
             }
             source.max_seq = seq;
+            self.runs = self.runs.saturating_add(u32::from(ahead > 1));
+            self.skipped = self.skipped.saturating_add(u32::from(ahead - 1));
             Arrival::Next { missing: ahead - 1 }
         } else if source.bad_seq == Some(seq) {
             self.restart(ssrc, seq, timestamp, now);
@@ -181,6 +186,17 @@ impl Receiver {
         us.min(u64::from(u32::MAX)) as u32
     }
 
+    /// How long runs of loss are against what chance alone would make: the burst ratio of ITU-T G.107 section 7.5, at
+    /// least 1. Packets that came late count as lost here.
+    pub fn burst_ratio(&self) -> f64 {
+        let (received, skipped) = (self.received() as f64, f64::from(self.skipped));
+        if self.runs == 0 {
+            return 1.0;
+        }
+        // By chance alone a run is 1 / (1 - p) packets long.
+        (skipped / f64::from(self.runs) * received / (received + skipped)).max(1.0)
+    }
+
     /// The source that speaks now.
     pub fn ssrc(&self) -> Option<u32> {
         self.source.map(|s| s.ssrc)
@@ -233,6 +249,21 @@ mod tests {
         assert!((24..=27).contains(&block.fraction_lost), "{}", block.fraction_lost);
         assert_eq!(i64::from(block.cumulative_lost), receiver.lost() as i64);
         assert_eq!(receiver.report(Instant::from_secs(41)).unwrap().fraction_lost, 0);
+    }
+
+    /// G.107 section 7.5: 1 for loss at random, and twice as much where runs are twice as long.
+    #[test]
+    fn bursts_are_told_from_loss_at_random() {
+        let ratio = |lost: fn(u16) -> bool| {
+            let mut receiver = Receiver::default();
+            feed(&mut receiver, (0..20_000).filter(|seq| !lost(*seq)));
+            receiver.burst_ratio()
+        };
+        assert_eq!(ratio(|_| false), 1.0);
+        let random = ratio(|seq| u32::from(seq).wrapping_mul(2_654_435_761) >> 20 & 0xfff < 400);
+        assert!((0.9..1.4).contains(&random), "{random}");
+        let bursts = ratio(|seq| seq % 100 < 10);
+        assert!((8.9..=9.1).contains(&bursts), "{bursts}");
     }
 
     #[test]
