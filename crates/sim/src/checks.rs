@@ -94,6 +94,7 @@ impl Ledger {
             let later = matches!(
                 record.fact,
                 Fact::RecordingClosed { .. }
+                    | Fact::Sounded { .. }
                     | Fact::RecordingFailed { .. }
                     | Fact::AppealRegistered { .. }
                     | Fact::AppealLinked { .. }

@@ -6,6 +6,7 @@ mod stage;
 use core::time::Duration;
 use senim_audio::listen::{contains_tone, tone_level_db};
 use senim_base::{Language, TrackId};
+use senim_media::Lamp;
 use senim_phone::{Event, Voice};
 use senim_sim::{LineConfig, MUSIC_HZ, PhoneId, Wire, World};
 use senim_switch::facts::{Disposition, EndCause, Fact, ForwardResult, OfferOutcome};
@@ -598,4 +599,46 @@ fn a_caller_who_waits_is_offered_after_the_code_is_heard_out() {
     assert!(at(|f| matches!(f, Fact::Ended { .. })) < at(|f| matches!(f, Fact::Offered { .. })));
     w.with_phone(caller, |p, now| p.hang_up(now));
     nothing_left(&mut w);
+}
+
+/// FEATURES D10, T13, T14: sound that goes one way only is on the board and in the facts within three seconds, the lamp
+/// follows the network, and each leg's record says how it sounded.
+#[test]
+fn a_talk_that_one_party_cannot_be_heard_in_is_seen_by_the_operator_at_once() {
+    let mut w = world();
+    let consultant = staff(&mut w, "aigerim", Language::Russian);
+    let caller = queued_caller(&mut w, "+77011234567");
+    wait_for(&mut w, consultant, Event::Incoming);
+    w.with_phone(consultant, |p, now| p.answer(now));
+    w.run(secs(12));
+    let row = |w: &World| w.switch().board().talking[0].clone();
+    assert_eq!((row(&w).caller_sound.lamp, row(&w).caller_sound.unheard), (Some(Lamp::Good), false));
+    w.with_phone(consultant, |p, _| p.say(Voice::Off));
+    w.run(secs(3));
+    let seen = row(&w);
+    assert!(seen.consultant_sound.unheard && !seen.caller_sound.unheard, "{seen:?}");
+    assert_eq!(w.switch().board().totals.one_way, 1);
+    w.with_phone(consultant, |p, _| p.say(Voice::Tone(CONSULTANT_HZ)));
+    w.run(secs(1));
+    assert!(!row(&w).consultant_sound.unheard);
+    w.with_phone(caller, |p, now| p.hang_up(now));
+    nothing_left(&mut w);
+    let missing: Vec<bool> = w
+        .facts
+        .iter()
+        .filter_map(|r| match r.fact {
+            Fact::OneWay { missing, .. } => Some(missing),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(missing, [true, false]);
+    let scores: Vec<u16> = w
+        .facts
+        .iter()
+        .filter_map(|r| match r.fact {
+            Fact::Sounded { report, .. } => report.mos_x100,
+            _ => None,
+        })
+        .collect();
+    assert!(scores.len() == 2 && scores.iter().all(|mos| *mos > 400), "{scores:?}");
 }

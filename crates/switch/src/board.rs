@@ -92,6 +92,8 @@ impl Switch {
                 talked_ms: ms(now.since(t.since)),
                 on_hold: t.held,
                 appeal: self.rooms.books.appeals().appeals_of(call.id).last().map(ToString::to_string),
+                caller_sound: call.caller.as_ref().map(|l| l.sound.row()).unwrap_or_default(),
+                consultant_sound: t.leg.sound.row(),
             })
         });
         rows.collect()

@@ -6,6 +6,7 @@ use senim_appeals::{AppealNumber, Status};
 use senim_base::{
     CallId, ConsultantId, Instant, Language, LegId, Number, OfferId, RecordingId, Redacted, TrackId, WallTime,
 };
+use senim_media::{LegReport, Way};
 use senim_sdp::Codec;
 use senim_sip::{Claims, Secrets};
 use serde::{Deserialize, Serialize};
@@ -289,6 +290,10 @@ pub enum Fact {
     Speaks { leg: LegId, party: Party, codec: Codec, transcoded: bool },
     /// No sound came from a leg for a while.
     MediaSilent { leg: LegId, silent_ms: u64 },
+    /// Sound of a leg is missing one way, or is there again.
+    OneWay { leg: LegId, way: Way, missing: bool },
+    /// How a leg sounded over its whole life; told as it is closed, unless nothing went either way.
+    Sounded { leg: LegId, report: LegReport },
     /// Packets from addresses that have no part in the call were ignored: so many by now. Told at first, and each
     /// time there are twice as many.
     Strangers { leg: LegId, packets: u64 },

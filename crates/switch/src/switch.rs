@@ -15,6 +15,7 @@ use crate::trace::Trace;
 use crate::trunks::{Trunks, Turned};
 use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId, RecordingId, Timers, WallClock, WallTime};
 use senim_ivr::Purpose;
+use senim_media::Event as MediaEvent;
 use senim_media::capacity::{Capacity, Entry, Load};
 use senim_queue::{Consultant, Input as QueueInput, Output as QueueOutput, Queue};
 use senim_sdp::Security;
@@ -244,6 +245,12 @@ impl Switch {
                 }
                 while let Some((flow, frame)) = self.rooms.sip.next_frame() {
                     self.rooms.passed(true, flow, &frame);
+                }
+            }
+            Input::Media(call, MediaEvent::Report { leg, report }) => {
+                // Its call may be over already.
+                if report.sent + report.received > 0 {
+                    self.rooms.fact(Some(call), Fact::Sounded { leg, report });
                 }
             }
             Input::Media(call, event) => self.with_call(call, |c, rooms| c.on_media(&event, rooms)),

@@ -1,7 +1,8 @@
 //! Facts in words, for whoever reads a call's record. Numbers and names come out masked, as everywhere.
 
 use super::table::minutes;
-use senim_base::{ConsultantId, Number, Redacted, WallTime};
+use senim_base::{ConsultantId, LegId, Number, Redacted, WallTime};
+use senim_media::{LegReport, Way};
 use senim_switch::facts::{Author, CallerIdentity, Fact, ForwardResult, Party, TransferTo};
 use std::collections::BTreeMap;
 
@@ -69,6 +70,23 @@ fn claimed(caller: &CallerIdentity) -> String {
     format!(", claimed, not verified: {}", words.join(", "))
 }
 
+/// How a leg sounded over its life.
+fn sounded(leg: LegId, report: &LegReport) -> String {
+    let came = report.mos_x100.map_or_else(
+        || "nothing came".to_owned(),
+        |mos| {
+            let lost = report.lost as f64 * 100.0 / (report.lost + report.received).max(1) as f64;
+            let jitter = f64::from(report.jitter_us) / 1_000.0;
+            format!("{}.{:02} of 5, {lost:.1} % lost, jitter {jitter:.1} ms", mos / 100, mos % 100)
+        },
+    );
+    let late = match report.not_sent {
+        0 => String::new(),
+        packets => format!(", {packets} packets not sent in time"),
+    };
+    format!("{leg} sounded: {came}{late}")
+}
+
 /// One fact in words.
 pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
     let who = |id: &ConsultantId| who(*id, logins);
@@ -118,6 +136,14 @@ pub(crate) fn fact(fact: &Fact, logins: &Logins) -> String {
         Fact::MediaSilent { leg, silent_ms } => {
             format!("nothing heard from {leg} for {} s", silent_ms / 1_000)
         }
+        Fact::OneWay { leg, way, missing } => {
+            let now = if *missing { "nothing" } else { "sound again" };
+            match way {
+                Way::FromParty => format!("{now} from {leg}"),
+                Way::ToParty => format!("{leg} reports to hear {now}"),
+            }
+        }
+        Fact::Sounded { leg, report } => sounded(*leg, report),
         Fact::Strangers { leg, packets } => format!("{packets} packets of strangers for {leg} ignored"),
         Fact::ForwardBegan { to, by } => format!("being sent on to {to} by {}", author(by)),
         Fact::NoticeHeard { whole } => format!("notice heard{}", if *whole { "" } else { " in part" }),

@@ -2,6 +2,7 @@
 //! at most 79 letters: with two lines of hints it fits every terminal.
 
 use core::fmt::Write;
+use senim_media::Lamp;
 use senim_switch::api::{Board, ConsultantRow, TalkingRow, WaitingRow};
 use senim_switch::facts::Doing;
 
@@ -117,10 +118,27 @@ fn consultant(c: &ConsultantRow, talk: Option<&TalkingRow>) -> String {
     let with = talk.map_or(sends_on, |t| {
         let held = if t.on_hold { "  ON HOLD" } else { "" };
         let appeal = t.appeal.as_ref().map_or_else(String::new, |a| format!("  appeal {a}"));
-        format!("{} {}{held}{appeal}", t.call, t.language)
+        format!("{} {}{held}{appeal}{}", t.call, t.language, sound(t))
     });
     let since = if c.doing == Doing::SignedOut { "-".to_owned() } else { clock(c.since_ms) };
     format!("{:<10} {languages:<5} {:<11} {since:>5}  {with}", c.login, doing(&c.doing))
+}
+
+/// What is wrong with the sound of a talk.
+fn sound(talk: &TalkingRow) -> String {
+    let mut words = String::new();
+    for (who, row) in [("caller", &talk.caller_sound), ("consultant", &talk.consultant_sound)] {
+        let what = match (row.unheard, row.hears_nothing, row.lamp) {
+            (true, ..) => "NOT HEARD",
+            (_, true, _) => "HEARS NOTHING",
+            (.., Some(Lamp::Poor)) => "sounds poor",
+            (.., Some(Lamp::Fair)) => "sounds fair",
+            _ => continue,
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(words, "  {who} {what}");
+    }
+    words
 }
 
 fn doing(doing: &Doing) -> &str {
@@ -169,6 +187,7 @@ mod tests {
     use super::*;
     use expect_test::expect;
     use senim_base::{CallId, ConsultantId, Language, Redacted};
+    use senim_switch::api::SoundRow;
     use senim_switch::api::Totals;
 
     fn person(n: u32, login: &str, languages: &[Language], doing: Doing) -> ConsultantRow {
@@ -204,6 +223,8 @@ mod tests {
             talked_ms: 5_000,
             on_hold: true,
             appeal: Some("2026-000003-1".into()),
+            caller_sound: SoundRow { lamp: Some(Lamp::Fair), ..SoundRow::default() },
+            consultant_sound: SoundRow { unheard: true, ..SoundRow::default() },
         };
         let board = Board {
             in_script: 1,

@@ -7,6 +7,7 @@ mod text;
 pub use svg::svg;
 pub use text::text;
 
+use senim_media::Way;
 use senim_switch::api::{MediaSeen, Peer, Step, TraceRow, Traced, What};
 use senim_switch::facts::{Fact, Record, TransferTo, TryOutcome};
 
@@ -264,6 +265,16 @@ fn words(fact: &Fact) -> Option<String> {
         Fact::Speaks { codec, transcoded, .. } => {
             format!("speaks {codec}{}", if *transcoded { ", transcoded" } else { "" })
         }
+        Fact::OneWay { way, missing, .. } => match (way, missing) {
+            (Way::FromParty, true) => "is not heard".into(),
+            (Way::FromParty, false) => "is heard again".into(),
+            (Way::ToParty, true) => "reports to hear nothing".into(),
+            (Way::ToParty, false) => "hears again".into(),
+        },
+        Fact::Sounded { report, .. } => match report.mos_x100 {
+            Some(mos) => format!("sounded {}.{:02} of 5", mos / 100, mos % 100),
+            None => "nothing was heard".into(),
+        },
         Fact::MediaSilent { silent_ms, .. } => format!("no sound for {} s", silent_ms / 1_000),
         Fact::ForwardBegan { .. } => "is sent on".into(),
         Fact::ForwardTried { trunk, outcome, status, .. } => {

@@ -5,8 +5,8 @@ use super::clock;
 use super::inbox::{Inbox, RANKS, Rank, TurnedAway};
 use core::time::Duration;
 use senim_base::CallId;
-use senim_media::Event as MediaEvent;
 use senim_media::capacity::REPORT_EVERY;
+use senim_media::{Event as MediaEvent, Way};
 use senim_net::Pace;
 use senim_net::media::{MediaPool, Meter};
 use senim_net::sip::{Arrival as SipArrival, Sender};
@@ -373,6 +373,12 @@ fn alarm(fact: &Fact) {
                 status,
                 "the carrier does not take our registration; its calls do not come in"
             );
+        }
+        Fact::OneWay { leg, way: Way::FromParty, missing: true } => {
+            tracing::warn!(%leg, "nothing is heard from this party: `senim calls` tells whose it is");
+        }
+        Fact::OneWay { leg, way: Way::ToParty, missing: true } => {
+            tracing::warn!(%leg, "this party reports that it hears nothing");
         }
         Fact::RegistrationNow { trunk, up: true, .. } => tracing::info!(trunk, "registered at the carrier"),
         _ => {}

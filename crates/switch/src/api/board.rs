@@ -2,6 +2,7 @@
 
 use crate::facts::Doing;
 use senim_base::{CallId, ConsultantId, Language, Redacted};
+use senim_media::Lamp;
 use serde::{Deserialize, Serialize};
 
 /// A picture of the line at one moment.
@@ -84,6 +85,31 @@ pub struct TalkingRow {
     pub on_hold: bool,
     /// The call's appeal, printed form.
     pub appeal: Option<String>,
+    /// How the caller sounds, and hears.
+    #[serde(default)]
+    pub caller_sound: SoundRow,
+    /// The same of the consultant.
+    #[serde(default)]
+    pub consultant_sound: SoundRow,
+}
+
+/// How one party of a talk sounds: the first figures come after five seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SoundRow {
+    /// The lamp, by the worse way.
+    pub lamp: Option<Lamp>,
+    /// Mean opinion score of what comes from the party, in hundredths (ITU-T G.107).
+    pub mos_x100: Option<u16>,
+    /// The same of what goes to it, if it reports that.
+    pub peer_mos_x100: Option<u16>,
+    /// Its packets that did not come of late.
+    pub loss_per_mille: Option<u16>,
+    /// Jitter of those that did, microseconds.
+    pub jitter_us: Option<u32>,
+    /// It should be heard, and is not.
+    pub unheard: bool,
+    /// It reports that it hears nothing.
+    pub hears_nothing: bool,
 }
 
 /// One consultant.
@@ -174,6 +200,9 @@ pub struct Totals {
     /// Of those, because the media threads or the recorder had no room for another call.
     #[serde(default)]
     pub refused_full: u64,
+    /// Times that a party was not heard, or heard nothing, for three seconds.
+    #[serde(default)]
+    pub one_way: u64,
     /// Appeals registered.
     pub appeals: u64,
     /// Recordings closed.

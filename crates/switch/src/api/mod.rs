@@ -4,7 +4,9 @@
 mod board;
 mod trace;
 
-pub use board::{Board, ConsultantRow, MediaRow, RegistrationRow, TalkingRow, Totals, TrunkRow, WaitingRow};
+pub use board::{
+    Board, ConsultantRow, MediaRow, RegistrationRow, SoundRow, TalkingRow, Totals, TrunkRow, WaitingRow,
+};
 pub use trace::{MediaSeen, Peer, Step, TraceMode, TraceRow, Traced, What, WhichTrace};
 
 use crate::facts::{Author, DemandNote, Doing};

@@ -1,11 +1,11 @@
 //! One party's connection within a call: a SIP session, its offer/answer machine, a port of ours.
 
 use super::{Recording, dial::Tries, press::Presses};
-use crate::api::Peer;
+use crate::api::{Peer, SoundRow};
 use crate::facts::{Fact, Party};
 use crate::rooms::Rooms;
 use senim_base::{CallId, LegId, RecordingId, TrackId};
-use senim_media::{Order, StreamConfig, StreamKeys};
+use senim_media::{Order, Quality, StreamConfig, StreamKeys, Way};
 use senim_sdp::{Capabilities, Codec, Direction, Fault, Key, Local, Negotiated, Negotiator, Security, Suite};
 use senim_sip::{Flow, Invitation, SessionId};
 use std::net::{IpAddr, SocketAddr};
@@ -98,6 +98,36 @@ pub(crate) struct Leg {
     told: Option<Codec>,
     encrypted: bool,
     recorded: bool,
+    pub(crate) sound: Sound,
+}
+
+/// How the leg sounds at the moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sound {
+    pub(crate) quality: Option<Quality>,
+    unheard: bool,
+    deaf: bool,
+}
+
+impl Sound {
+    pub(crate) fn now(&mut self, way: Way, missing: bool) {
+        match way {
+            Way::FromParty => self.unheard = missing,
+            Way::ToParty => self.deaf = missing,
+        }
+    }
+
+    pub(crate) fn row(self) -> SoundRow {
+        SoundRow {
+            lamp: self.quality.map(Quality::lamp),
+            mos_x100: self.quality.map(|q| q.mos_x100),
+            peer_mos_x100: self.quality.and_then(|q| q.peer_mos_x100),
+            loss_per_mille: self.quality.map(|q| q.loss_per_mille),
+            jitter_us: self.quality.map(|q| q.jitter_us),
+            unheard: self.unheard,
+            hears_nothing: self.deaf,
+        }
+    }
 }
 
 impl Leg {
@@ -125,6 +155,7 @@ impl Leg {
             told: None,
             encrypted: false,
             recorded: false,
+            sound: Sound::default(),
         })
     }
 

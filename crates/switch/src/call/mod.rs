@@ -171,6 +171,18 @@ impl Call {
                 self.strangers(leg, u64::from(packets), rooms);
             }
             MediaEvent::FirstPacket { leg } => self.first_heard(leg, rooms),
+            MediaEvent::OneWay { leg, way, missing } => {
+                if let Some(l) = self.leg_mut(leg) {
+                    l.sound.now(way, missing);
+                }
+                rooms.totals.one_way += u64::from(missing);
+                self.fact(Fact::OneWay { leg, way, missing }, rooms);
+            }
+            MediaEvent::Quality { leg, quality } => {
+                if let Some(l) = self.leg_mut(leg) {
+                    l.sound.quality = Some(quality);
+                }
+            }
             MediaEvent::Resumed { .. }
             | MediaEvent::Relatched { .. }
             | MediaEvent::Report { .. }
