@@ -118,7 +118,7 @@ fn consultant(c: &ConsultantRow, talk: Option<&TalkingRow>) -> String {
     let with = talk.map_or(sends_on, |t| {
         let held = if t.on_hold { "  ON HOLD" } else { "" };
         let appeal = t.appeal.as_ref().map_or_else(String::new, |a| format!("  appeal {a}"));
-        format!("{} {}{held}{appeal}{}", t.call, t.language, sound(t))
+        format!("{} {}{}{held}{appeal}", t.call, t.language, sound(t))
     });
     let since = if c.doing == Doing::SignedOut { "-".to_owned() } else { clock(c.since_ms) };
     format!("{:<10} {languages:<5} {:<11} {since:>5}  {with}", c.login, doing(&c.doing))
@@ -127,12 +127,12 @@ fn consultant(c: &ConsultantRow, talk: Option<&TalkingRow>) -> String {
 /// What is wrong with the sound of a talk.
 fn sound(talk: &TalkingRow) -> String {
     let mut words = String::new();
-    for (who, row) in [("caller", &talk.caller_sound), ("consultant", &talk.consultant_sound)] {
+    for (who, row) in [("caller", &talk.caller_sound), ("he", &talk.consultant_sound)] {
         let what = match (row.unheard, row.hears_nothing, row.lamp) {
-            (true, ..) => "NOT HEARD",
-            (_, true, _) => "HEARS NOTHING",
-            (.., Some(Lamp::Poor)) => "sounds poor",
-            (.., Some(Lamp::Fair)) => "sounds fair",
+            (true, ..) => "UNHEARD",
+            (_, true, _) => "DEAF",
+            (.., Some(Lamp::Poor)) => "poor",
+            (.., Some(Lamp::Fair)) => "fair",
             _ => continue,
         };
         // Writing to a string cannot fail.
@@ -223,8 +223,8 @@ mod tests {
             talked_ms: 5_000,
             on_hold: true,
             appeal: Some("2026-000003-1".into()),
-            caller_sound: SoundRow { lamp: Some(Lamp::Fair), ..SoundRow::default() },
-            consultant_sound: SoundRow { unheard: true, ..SoundRow::default() },
+            caller_sound: SoundRow { unheard: true, ..SoundRow::default() },
+            consultant_sound: SoundRow { lamp: Some(Lamp::Fair), ..SoundRow::default() },
         };
         let board = Board {
             in_script: 1,
@@ -267,7 +267,7 @@ mod tests {
               and 4 more
 
             CONSULTANT lang  does          for  with
-            dana       kk ru talks        1:01  call-9 ru  ON HOLD  appeal 2026-000003-1
+            dana       kk ru talks        1:01  call-9 ru  caller UNHEARD  he fair  ON HOLD
             marat      kk    signed out      -
 
 
