@@ -9,8 +9,8 @@ use std::process::Command;
 /// Where rtpengine is told of calls.
 const NG: &str = "127.0.0.1:22222";
 /// Calls that knock at a line which does not hold so many, and how many a second.
-const KNOCKS: &str = "4000";
-const RUSH: &str = "200";
+const KNOCKS: &str = "5000";
+const RUSH: &str = "150";
 /// Calls of the works with sound, if no other number is asked for.
 const CALLS: u32 = 200;
 
