@@ -1,5 +1,6 @@
 //! What a script is, once it is read and proven: named steps, and where each leads.
 
+use crate::story::Story;
 use core::ops::Range;
 use senim_base::Language;
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,6 +150,8 @@ pub struct Script {
     pub(crate) human: Option<Name>,
     pub(crate) endings: Vec<Name>,
     pub(crate) steps: BTreeMap<String, Step>,
+    /// What the script is to do, told by itself.
+    pub(crate) stories: Vec<Story>,
     /// Where each step's name stands.
     pub(crate) headings: BTreeMap<String, Range<usize>>,
 }
@@ -158,6 +161,8 @@ impl Script {
     pub const BYTES_MAX: usize = 256 * 1024;
     /// Steps at most; a script with more is refused.
     pub const STEPS_MAX: usize = 500;
+    /// Stories (`[[test]]`) at most; a script with more is refused.
+    pub const STORIES_MAX: usize = 500;
 
     /// Its name: the file's, without folder and ending (`111`).
     pub fn name(&self) -> &str {

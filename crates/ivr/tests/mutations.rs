@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::text;
+use common::steps as text;
 use expect_test::expect;
 use senim_base::Language;
 use senim_ivr::{Script, Shelf, World};

@@ -5,6 +5,7 @@ use senim_ivr::{Script, World, spoken};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ivr-scripts")
@@ -70,5 +71,16 @@ fn every_word_of_spoken_numbers_is_shipped() {
         let texts = texts(language);
         let missing: Vec<String> = spoken::vocabulary().into_iter().filter(|w| !texts.contains(w)).collect();
         assert!(missing.is_empty(), "{language} lacks {missing:?}");
+    }
+}
+
+/// FEATURES I5: no step and no way of a shipped script is left untold by its own stories.
+#[test]
+fn the_stories_of_every_shipped_script_take_every_way() {
+    for (name, text) in shipped() {
+        let script = Arc::new(Script::read(&name, &text, &world()).expect("it is proven"));
+        let (told, coverage) = script.stories();
+        let missed: Vec<String> = coverage.edges_missed().map(ToString::to_string).collect();
+        assert!(coverage.is_whole() && !told.is_empty(), "{name}: {coverage}; missed {missed:?}");
     }
 }

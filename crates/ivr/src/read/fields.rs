@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Names in one list at most; a longer one is refused.
 const LIST_MAX: usize = 16;
+/// Letters of a sentence at most.
+const SENTENCE_MAX: usize = 200;
 
 /// One table while it is read. `'d` is the list of defects, `'t` the parsed text, `'x` the text of the defects.
 pub(super) struct Fields<'d, 't, 'x> {
@@ -100,15 +102,24 @@ impl<'d, 't, 'x> Fields<'d, 't, 'x> {
 
     /// A name: of a step, a prompt, a queue.
     pub(super) fn name(&mut self, key: &'static str, value: Value<'t>) -> Option<Name> {
+        self.text(key, value, NAME_MAX)
+    }
+
+    /// What a story is called: a sentence.
+    pub(super) fn sentence(&mut self, key: &'static str, value: Value<'t>) -> Option<Name> {
+        self.text(key, value, SENTENCE_MAX)
+    }
+
+    fn text(&mut self, key: &'static str, value: Value<'t>, max: usize) -> Option<Name> {
         match value.get_ref() {
-            DeValue::String(text) if !text.is_empty() && text.len() <= NAME_MAX => {
+            DeValue::String(text) if !text.is_empty() && text.len() <= max => {
                 Some(Name { text: text.to_string(), span: value.span() })
             }
             DeValue::String(_) => {
                 self.defect(
                     value.span(),
                     format!("`{key}` is empty or too long"),
-                    format!("write 1 to {NAME_MAX} letters"),
+                    format!("write 1 to {max} letters"),
                 );
                 None
             }
@@ -118,18 +129,54 @@ impl<'d, 't, 'x> Fields<'d, 't, 'x> {
 
     /// One name or a list of names, at least one.
     pub(super) fn names(&mut self, key: &'static str, value: Value<'t>) -> Option<Vec<Name>> {
+        self.names_to(key, value, LIST_MAX)
+    }
+
+    /// One name or a list of names, at least one, at most `max`.
+    pub(super) fn names_to(&mut self, key: &'static str, value: Value<'t>, max: usize) -> Option<Vec<Name>> {
         let DeValue::Array(list) = value.get_ref() else {
             return self.name(key, value).map(|n| vec![n]);
         };
-        if list.is_empty() || list.len() > LIST_MAX {
+        if list.is_empty() || list.len() > max {
             self.defect(
                 value.span(),
                 format!("`{key}` has {} names", list.len()),
-                format!("write 1 to {LIST_MAX}"),
+                format!("write 1 to {max}"),
             );
             return None;
         }
         list.iter().map(|v| self.name(key, v)).collect()
+    }
+
+    /// A list of tables, each written `[[key]]`, at most `max`; every one is read, the faulty ones told.
+    pub(super) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        value: Value<'t>,
+        max: usize,
+        read: impl Fn(&mut Fields<'_, 't, 'x>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let DeValue::Array(list) = value.get_ref() else {
+            return self.mistyped(key, value, value.get_ref(), &format!("tables [[{key}]]"));
+        };
+        if list.len() > max {
+            self.defect(
+                value.span(),
+                format!("{} tables [[{key}]]", list.len()),
+                format!("write at most {max}"),
+            );
+            return None;
+        }
+        let mut all = Vec::new();
+        for one in list {
+            let DeValue::Table(table) = one.get_ref() else {
+                return self.mistyped(key, one, one.get_ref(), &format!("a table [[{key}]]"));
+            };
+            let mut fields = Fields::new(format!("a `{key}`"), one.span(), table, self.defects);
+            all.extend(read(&mut fields));
+            fields.finish();
+        }
+        Some(all)
     }
 
     /// A whole number, with its place.

@@ -15,6 +15,7 @@
 
 mod fields;
 mod step;
+mod story;
 
 use crate::defect::{Defect, Defects};
 use crate::prove::{World, prove};
@@ -32,7 +33,7 @@ const SCHEMA: u32 = 1;
 const NAME_MAX: usize = 64;
 
 impl Script {
-    /// Reads a script and proves it (FEATURES Z4). `file` is its path as defects shall name it; `world` is what lives
+    /// Reads a script, proves it (FEATURES Z4) and walks its stories (FEATURES I5). `file` is its path as defects shall name it; `world` is what lives
     /// around it: prompts, queues, forwards.
     ///
     /// # Errors
@@ -57,6 +58,9 @@ impl Script {
         match script {
             Some(script) => {
                 prove(&script, world, &mut defects);
+                if defects.is_empty() {
+                    crate::story::prove(&script, &mut defects);
+                }
                 if defects.is_empty() { Ok(script) } else { Err(defects.sorted()) }
             }
             None => Err(defects.sorted()),
@@ -98,11 +102,13 @@ fn script(file: &str, text: &str, table: &DeTable<'_>, defects: &mut Defects<'_>
     };
     let endings = head.optional("endings", Fields::names).unwrap_or_default();
     let tables = head.required("step", "tables [step.NAME]", Fields::table);
+    let stories = head.optional("test", story::read).unwrap_or_default();
     head.finish();
     let header = Header { purpose, human: human.clone() };
     let (steps, headings) = steps(tables?, &header, defects);
     // Every heading is known, also of a step that could not be read: references can be judged all the same.
     references(&steps, &headings, start.as_ref(), urgent.as_ref(), human.as_ref(), defects);
+    story::references(&stories, &headings, defects);
     if !defects.is_empty() {
         return None;
     }
@@ -116,6 +122,7 @@ fn script(file: &str, text: &str, table: &DeTable<'_>, defects: &mut Defects<'_>
         human,
         endings,
         steps,
+        stories,
         headings,
     })
 }

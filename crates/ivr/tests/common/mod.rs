@@ -16,6 +16,11 @@ pub(crate) fn text(name: &str) -> String {
     std::fs::read_to_string(path).expect("the script is shipped")
 }
 
+/// The text of a shipped script without its own stories: what is changed in it is judged by the proof alone.
+pub(crate) fn steps(name: &str) -> String {
+    text(name).split("\n[[test]]").next().expect("the steps come first").to_owned()
+}
+
 /// A shipped script.
 pub(crate) fn script(name: &str) -> Arc<Script> {
     Arc::new(Script::read(&format!("{name}.toml"), &text(name), &World::unknown()).expect("it is proven"))
