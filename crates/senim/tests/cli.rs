@@ -412,6 +412,62 @@ fn scripts_are_proved_with_file_and_line() {
     );
 }
 
+/// FEATURES I5.
+#[test]
+fn the_stories_of_scripts_are_walked_and_what_they_leave_out_is_named() {
+    let line = Line::new();
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../ivr-scripts");
+    let done = line.type_in(&format!("ivr test {} --whole", shipped.display()), "");
+    assert!(
+        done.ok && done.out.contains("111: 12 stories came true; 13 of 13 steps, 16 of 16 ways"),
+        "{done:?}"
+    );
+    let whole = fs::read_to_string(shipped.join("minimal.toml")).unwrap();
+    let (steps, first) = whole.split_once("\n[[test]]").unwrap();
+    let one = first.split("\n[[test]]").next().unwrap();
+    fs::write(line.path("ivr-scripts/few.toml"), format!("{steps}\n[[test]]{one}")).unwrap();
+    let words = format!("ivr test {}", line.path("ivr-scripts").display());
+    let done = line.type_in(&words, "");
+    assert!(done.ok, "{done:?}");
+    for said in
+        ["few: 1 stories came true; 3 of 4 steps", "no story enters urgent", "language → human (otherwise)"]
+    {
+        assert!(done.out.contains(said), "{said}: {done:?}");
+    }
+    assert!(!line.type_in(&format!("{words} --whole"), "").ok);
+    fs::write(line.path("ivr-scripts/few.toml"), whole.replace("ends = \"urgent\"", "ends = \"human\""))
+        .unwrap();
+    assert!(line.refused(&words).contains("ends in `urgent`, not in `human`"));
+    assert!(line.refused(&format!("ivr test {}", line.path("config").display())).contains("no script here"));
+}
+
+/// FEATURES I5: an operator walks his script with the keyboard, in either language.
+#[test]
+fn a_script_is_tried_in_the_terminal() {
+    let line = Line::new();
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../ivr-scripts/111.toml");
+    let talk = |input: &str| line.type_in(&format!("ivr talk {}", script.display()), input);
+    let done = talk("\n\n2\n?\n3\nlisten\nfailed\nlisten\n0\n");
+    assert!(done.ok, "{done:?}");
+    for said in [
+        "[greeting]",
+        "kk: Сәлеметсіз бе!",
+        "ru: ",
+        "the caller's language is ru",
+        "[ucc]",
+        "he is sent on to ucc",
+        "he waits in queue main",
+        "first of all",
+    ] {
+        assert!(done.out.contains(said), "{said}: {}", done.out);
+    }
+    assert!(done.out.contains("`?` cannot be understood"), "{}", done.out);
+    let kazakh = talk("14\n20260001238\nfound\n");
+    assert!(kazakh.ok && kazakh.out.contains("the caller's language is kk"), "{}", kazakh.out);
+    assert!(talk("13\nlisten\nended\n").out.contains("the call is over"), "the other centre hung up");
+    assert!(line.refused("ivr talk nowhere.toml").contains("nowhere.toml"));
+}
+
 /// FEATURES N1. What is shipped proves itself.
 #[test]
 fn the_shipped_configurations_are_well() {

@@ -1,6 +1,6 @@
 //! Proofs before anything runs: `senim check`, `senim ivr check` (FEATURES N1).
 
-use super::{Common, Failure, World, plan};
+use super::{Common, Failure, World, plan, stories, talk};
 use crate::config::{self, Complaint};
 use crate::serve::clock;
 use crate::{people, prompts, scripts};
@@ -16,6 +16,19 @@ pub(crate) enum IvrVerb {
     Check {
         /// The folder; without it: the one of the configuration.
         dir: Option<PathBuf>,
+    },
+    /// Walk the stories that the scripts of a folder tell of themselves, and say which steps and ways none of them takes.
+    Test {
+        /// The folder; without it: the one of the configuration.
+        dir: Option<PathBuf>,
+        /// Fail when a step or a way is taken by no story.
+        #[arg(long)]
+        whole: bool,
+    },
+    /// Be the caller: read the prompts, type the keys.
+    Talk {
+        /// The script's file. The texts of its prompts are those of prompts/ beside it.
+        script: PathBuf,
     },
 }
 
@@ -69,9 +82,23 @@ fn writable(data: &Path) -> Option<String> {
     }
 }
 
-/// `senim ivr check [DIR]`.
+/// `senim ivr …`.
 pub(crate) fn ivr(verb: &IvrVerb, common: &Common, world: &mut World<'_>) -> Result<(), Failure> {
-    let IvrVerb::Check { dir } = verb;
+    match verb {
+        IvrVerb::Check { dir } => ivr_check(dir.as_deref(), common, world),
+        IvrVerb::Test { dir, whole } => {
+            let dir = match dir {
+                Some(dir) => dir.clone(),
+                None => plan(common, world)?.scripts,
+            };
+            stories::run(&dir, *whole, world)
+        }
+        IvrVerb::Talk { script } => talk::run(script, world),
+    }
+}
+
+/// `senim ivr check [DIR]`.
+fn ivr_check(dir: Option<&Path>, common: &Common, world: &mut World<'_>) -> Result<(), Failure> {
     let (dir, around, sounds) = match dir {
         None => {
             let plan = plan(common, world)?;
@@ -81,7 +108,7 @@ pub(crate) fn ivr(verb: &IvrVerb, common: &Common, world: &mut World<'_>) -> Res
             let sounds = Some(dir.join("prompts/audio")).filter(|d| d.is_dir());
             let around =
                 senim_ivr::World { prompts: sounds.as_deref().map(prompts::available), ..Default::default() };
-            (dir.clone(), around, sounds)
+            (dir.to_owned(), around, sounds)
         }
     };
     let files = scripts::files(&dir);

@@ -11,7 +11,9 @@ mod recordings;
 mod said;
 mod serve;
 mod sip;
+mod stories;
 mod table;
+mod talk;
 
 use crate::config::{self, Complaint, Plan};
 use crate::demo;
@@ -99,7 +101,7 @@ enum Verb {
         #[command(subcommand)]
         verb: sip::Verb,
     },
-    /// Prove menu scripts.
+    /// Prove, test and try menu scripts.
     Ivr {
         #[command(subcommand)]
         verb: check::IvrVerb,
