@@ -438,7 +438,9 @@ fn the_stories_of_scripts_are_walked_and_what_they_leave_out_is_named() {
     fs::write(line.path("ivr-scripts/few.toml"), whole.replace("ends = \"urgent\"", "ends = \"human\""))
         .unwrap();
     assert!(line.refused(&words).contains("ends in `urgent`, not in `human`"));
-    assert!(line.refused(&format!("ivr test {}", line.path("config").display())).contains("no script here"));
+    assert!(
+        line.refused(&format!("ivr test {}", line.path("config/none").display())).contains("no script here")
+    );
 }
 
 /// FEATURES I5: an operator walks his script with the keyboard, in either language.
