@@ -1,4 +1,4 @@
-//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `schedules`, `soak`, `flood`, `fuzz`, `bench`, `prompts`.
+//! Chores of the house: `cargo xtask tidy`, `test`, `sim`, `oracle`, `schedules`, `soak`, `flood`, `fuzz`, `bench`, `prompts`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -17,6 +17,8 @@ cargo xtask VERB
                   --quick leaves installing and lints out
   sim [--days N] [--first SEED] [--calls N] [--bad N]
                   virtual days by the thousand, one seed each: every caller in one final state
+  oracle [--events N] [--first SEED]
+                  the queue against a simple model, for 100,000,000 random events
   schedules [--messages N] [--faults N]
                   every schedule of 8 messages and 3 faults between two SIP endpoints: both agree,
                   nothing is left (about two minutes)
@@ -55,6 +57,11 @@ fn main() -> ExitCode {
         ["sim", rest @ ..] => {
             cargo(&root, &["run", "--release", "--quiet", "-p", "senim-sim", "--example", "days", "--"], rest)
         }
+        ["oracle", rest @ ..] => cargo(
+            &root,
+            &["run", "--release", "--quiet", "-p", "senim-queue", "--example", "oracle", "--"],
+            rest,
+        ),
         ["schedules", rest @ ..] => cargo(
             &root,
             &["run", "--release", "--quiet", "-p", "senim-sip", "--example", "schedules", "--"],

@@ -1,6 +1,6 @@
 //! What callers do: enter, leave, change their mind, hear their place.
 
-use crate::line::Place;
+use crate::line::{Place, rank};
 use crate::{CALLERS_MAX, Caller, Fault, Leaving, Output, Queue, Reason, Withdrawn, crew, seconds, sorted};
 use senim_base::{CallId, Language};
 
@@ -20,8 +20,11 @@ impl Queue {
             self.end_talk(id);
         }
         caller.since = caller.since.min(self.now);
-        let place = Place { caller, queue, offer: None, avoided: Vec::new(), announced: false };
-        self.line.put(place);
+        let rank = rank(&caller, self.settings.priority_worth_s);
+        let strategy = self.queue_settings(queue).strategy;
+        let (avoided, announced, narrow) = (Vec::new(), false, false);
+        self.line.put(Place { caller, queue, offer: None, avoided, announced, strategy, narrow, rank });
+        self.set_width(call);
         let position = self.position(call);
         self.out.push_back(Output::Entered { call, position });
         let first = seconds(self.queue_settings(queue).announce_first_s);
@@ -51,13 +54,18 @@ impl Queue {
         }
         let index = self.queue_index(&queue)?;
         let skills = sorted(skills)?;
+        let strategy = self.queue_settings(index).strategy;
+        let worth_s = self.settings.priority_worth_s;
         self.line.change(call, |place| {
             place.queue = index;
+            place.strategy = strategy;
             place.caller.queue = queue;
             place.caller.priority = priority;
             place.caller.language = language;
             place.caller.skills = skills;
+            place.rank = rank(&place.caller, worth_s);
         });
+        self.set_width(call);
         self.withdraw_misfit(call);
         Ok(())
     }
@@ -67,8 +75,24 @@ impl Queue {
         let Some(place) = self.line.get(call) else { return };
         let Some(offer) = place.offer else { return };
         let Some(member) = self.offers.get(&offer).and_then(|o| self.crew.get(o.consultant)) else { return };
-        if !crew::Profile::of(&member.who).fits(&place.need()) {
+        if !crew::fits(&member.who, &place.need()) {
             self.take_back(offer, Withdrawn::Changed);
+        }
+    }
+
+    /// Whether he waits for those who speak his language best, or for all who speak it: that depends on how long he
+    /// has waited, and in which queue he is.
+    pub(crate) fn set_width(&mut self, call: CallId) {
+        let Some(place) = self.line.get(call) else { return };
+        let at = place.caller.since + seconds(self.queue_settings(place.queue).widen_after_s);
+        let narrow = at > self.now;
+        if narrow {
+            self.timers.set(Reason::Widen(call), at);
+        } else {
+            self.timers.cancel(Reason::Widen(call));
+        }
+        if place.narrow != narrow {
+            self.line.change(call, |place| place.narrow = narrow);
         }
     }
 
@@ -76,6 +100,7 @@ impl Queue {
     pub(crate) fn caller_out(&mut self, call: CallId, why: Leaving) {
         let Some(place) = self.line.take(call) else { return };
         self.timers.cancel(Reason::Announce(call));
+        self.timers.cancel(Reason::Widen(call));
         for id in place.avoided {
             self.timers.cancel(Reason::SamePair(call, id));
         }

@@ -1,29 +1,50 @@
 //! The consultants: what each one does follows from a few plain facts about him, and those who are free stand in
 //! the order in which they became so.
 
-use crate::line::{Need, Place, drop_from};
-use crate::{Consultant, ConsultantState};
-use senim_base::{CallId, ConsultantId, Instant, Language, OfferId};
+use crate::line::{Need, Place};
+use crate::{Consultant, ConsultantState, Strategy};
+use senim_base::{CallId, ConsultantId, Entropy, Instant, OfferId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a consultant can do; those who can do the same stand in one set.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Profile {
-    languages: Vec<Language>,
-    /// Sorted, without repetition; empty: everything.
-    skills: Vec<String>,
+/// He speaks the language (best, as long as the caller waits for that) and knows everything that is needed (FEATURES
+/// L5: never a wrong-language consultant). `who.skills` are sorted; none: he knows everything.
+pub(crate) fn fits(who: &Consultant, need: &Need) -> bool {
+    let speaks = if need.narrow {
+        who.languages.first() == Some(&need.language)
+    } else {
+        who.languages.contains(&need.language)
+    };
+    speaks && (who.skills.is_empty() || need.skills.iter().all(|s| who.skills.binary_search(s).is_ok()))
 }
 
-impl Profile {
-    /// `who.skills` are sorted.
-    pub(crate) fn of(who: &Consultant) -> Self {
-        Profile { languages: who.languages.clone(), skills: who.skills.clone() }
-    }
+/// Where a free consultant stands in a group: the smallest is next.
+type Turn = (u64, Instant, ConsultantId);
+/// Free consultants who fit one need, in the order of its strategy.
+pub(crate) type Group = BTreeSet<Turn>;
 
-    /// He speaks the language and knows everything that is needed (FEATURES L5: never a wrong-language consultant).
-    pub(crate) fn fits(&self, need: &Need) -> bool {
-        self.languages.contains(&need.language)
-            && (self.skills.is_empty() || need.skills.iter().all(|s| self.skills.binary_search(s).is_ok()))
+/// Groups that are kept, at most: every need that somebody had when a consultant was free. Beyond it all are forgotten
+/// and found anew by a pass over the free ones.
+const GROUPS_MAX: usize = 1_024;
+
+/// What strategies ask about a consultant, as it was when he became free.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    talks: u64,
+    offered: u64,
+    lot: u64,
+    idle_since: Instant,
+}
+
+impl Standing {
+    fn turn(&self, id: ConsultantId, strategy: Strategy) -> Turn {
+        let first = match strategy {
+            Strategy::LongestIdle => 0,
+            Strategy::FewestCalls => self.talks,
+            Strategy::RoundRobin => self.offered,
+            Strategy::Random => self.lot,
+            Strategy::Linear => u64::from(id.0),
+        };
+        (first, self.idle_since, id)
     }
 }
 
@@ -49,7 +70,13 @@ pub(crate) struct Member {
     pub(crate) talk: Option<(CallId, usize)>,
     pub(crate) state: ConsultantState,
     pub(crate) since: Instant,
+    /// Talks since he signed in.
+    pub(crate) talks: u64,
+    /// The last offer that he had.
+    pub(crate) offered: u64,
     idle_since: Instant,
+    /// Where he stands among the free, while he is.
+    standing: Option<Standing>,
     /// He lost an offer through nobody's fault: he keeps his turn among the idle.
     pub(crate) keeps_turn: bool,
 }
@@ -68,7 +95,10 @@ impl Member {
             talk: None,
             state: ConsultantState::SignedOut,
             since: now,
+            talks: 0,
+            offered: 0,
             idle_since: now,
+            standing: None,
             keeps_turn: false,
         }
     }
@@ -99,13 +129,25 @@ impl Member {
 }
 
 /// All consultants.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Crew {
     members: BTreeMap<ConsultantId, Member>,
-    ready: BTreeMap<Profile, BTreeSet<(Instant, ConsultantId)>>,
+    ready: BTreeSet<ConsultantId>,
+    groups: BTreeMap<Need, Group>,
+    lots: Entropy,
 }
 
 impl Crew {
+    /// Nobody; lots are drawn from the seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        Crew {
+            members: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            groups: BTreeMap::new(),
+            lots: Entropy::from_seed(seed),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.members.len()
     }
@@ -128,18 +170,18 @@ impl Crew {
     }
 
     pub(crate) fn remove(&mut self, id: ConsultantId) {
-        if let Some(m) = self.members.remove(&id) {
-            drop_from(&mut self.ready, &Profile::of(&m.who), &(m.idle_since, id));
-        }
+        self.step_out(id);
+        self.members.remove(&id);
     }
 
     pub(crate) fn change_who(&mut self, who: Consultant) {
-        let Some(m) = self.members.get_mut(&who.id) else { return };
-        let turn = (m.idle_since, who.id);
-        drop_from(&mut self.ready, &Profile::of(&m.who), &turn);
-        m.who = who;
-        if m.state == ConsultantState::Ready {
-            self.ready.entry(Profile::of(&m.who)).or_default().insert(turn);
+        let id = who.id;
+        let standing = self.step_out(id);
+        if let Some(m) = self.members.get_mut(&id) {
+            m.who = who;
+        }
+        if let Some(standing) = standing {
+            self.step_in(id, standing);
         }
     }
 
@@ -151,21 +193,47 @@ impl Crew {
         if state == m.state {
             return None;
         }
-        let profile = Profile::of(&m.who);
-        drop_from(&mut self.ready, &profile, &(m.idle_since, id));
         let longer =
             matches!((&m.state, &state), (ConsultantState::WrapUp { .. }, ConsultantState::WrapUp { .. }));
         if !longer {
             m.since = now;
         }
-        m.state = state;
-        if m.state == ConsultantState::Ready {
-            if !keeps_turn {
-                m.idle_since = now;
-            }
-            self.ready.entry(profile).or_default().insert((m.idle_since, id));
+        m.state = state.clone();
+        let since = m.since;
+        self.step_out(id);
+        if state == ConsultantState::Ready {
+            self.becomes_ready(id, keeps_turn, now);
         }
-        Some((m.state.clone(), m.since))
+        Some((state, since))
+    }
+
+    fn becomes_ready(&mut self, id: ConsultantId, keeps_turn: bool, now: Instant) {
+        let lot = self.lots.u64();
+        let Some(m) = self.members.get_mut(&id) else { return };
+        if !keeps_turn {
+            m.idle_since = now;
+        }
+        let standing = Standing { talks: m.talks, offered: m.offered, lot, idle_since: m.idle_since };
+        self.step_in(id, standing);
+    }
+
+    /// He is free: he stands in every group that he fits.
+    fn step_in(&mut self, id: ConsultantId, standing: Standing) {
+        let Some(m) = self.members.get_mut(&id) else { return };
+        m.standing = Some(standing);
+        self.ready.insert(id);
+        for (need, group) in self.groups.iter_mut().filter(|(need, _)| fits(&m.who, need)) {
+            group.insert(standing.turn(id, need.strategy));
+        }
+    }
+
+    fn step_out(&mut self, id: ConsultantId) -> Option<Standing> {
+        let standing = self.members.get_mut(&id)?.standing.take()?;
+        self.ready.remove(&id);
+        for (need, group) in &mut self.groups {
+            group.remove(&standing.turn(id, need.strategy));
+        }
+        Some(standing)
     }
 
     /// Somebody is free.
@@ -173,40 +241,85 @@ impl Crew {
         !self.ready.is_empty()
     }
 
-    /// The sets of free consultants who fit a need.
-    pub(crate) fn fitting(&self, need: &Need) -> Vec<&BTreeSet<(Instant, ConsultantId)>> {
-        self.ready.iter().filter(|(profile, _)| profile.fits(need)).map(|(_, set)| set).collect()
+    /// Sees to it that there is a group for this need. Costs a pass over the free consultants for a new one, which is
+    /// counted in `looks`.
+    pub(crate) fn open_group(&mut self, need: &Need, looks: &mut u64) {
+        if self.groups.contains_key(need) {
+            return;
+        }
+        if self.groups.len() >= GROUPS_MAX {
+            self.groups.clear();
+        }
+        *looks += self.ready.len() as u64;
+        let free = self.ready.iter().filter_map(|id| self.members.get(id));
+        let fitting = free.filter(|m| fits(&m.who, need));
+        let group = fitting.filter_map(|m| Some(m.standing?.turn(m.who.id, need.strategy))).collect();
+        self.groups.insert(need.clone(), group);
+    }
+
+    /// The free consultants who fit a need that [`Crew::open_group`] was told.
+    pub(crate) fn group(&self, need: &Need) -> Option<&Group> {
+        self.groups.get(need)
     }
 }
 
-/// The longest idle of those in `sets` whom the caller does not avoid.
-pub(crate) fn longest_idle(
-    sets: &[&BTreeSet<(Instant, ConsultantId)>],
-    place: &Place,
-) -> Option<ConsultantId> {
-    sets.iter()
-        .filter_map(|set| set.iter().find(|(_, id)| !place.avoided.contains(id)))
-        .min()
-        .map(|(_, id)| *id)
+/// The first of a group whom the caller does not avoid.
+pub(crate) fn first_for(group: &Group, place: &Place, looks: &mut u64) -> Option<ConsultantId> {
+    group.iter().map(|turn| turn.2).inspect(|_| *looks += 1).find(|id| !place.avoided.contains(id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use senim_base::Language;
 
-    fn profile(languages: &[Language], skills: &[&str]) -> Profile {
-        Profile { languages: languages.to_vec(), skills: skills.iter().map(|s| (*s).to_owned()).collect() }
+    fn who(languages: &[Language], skills: &[&str]) -> Consultant {
+        let skills = skills.iter().map(|s| (*s).to_owned()).collect();
+        Consultant { id: ConsultantId(1), languages: languages.to_vec(), skills }
+    }
+
+    fn need(language: Language, skills: &[&str]) -> Need {
+        let Consultant { skills, .. } = who(&[], skills);
+        Need { strategy: Strategy::LongestIdle, language, narrow: false, skills }
+    }
+
+    /// FEATURES L5, Q17.
+    #[test]
+    fn a_consultant_fits_by_language_and_every_skill() {
+        let legal = who(&[Language::Kazakh], &["legal", "psychology"]);
+        assert!(fits(&legal, &need(Language::Kazakh, &["legal"])));
+        assert!(fits(&legal, &need(Language::Kazakh, &["legal", "psychology"])));
+        assert!(fits(&legal, &need(Language::Kazakh, &[])));
+        assert!(!fits(&legal, &need(Language::Kazakh, &["legal", "other"])));
+        assert!(!fits(&legal, &need(Language::Russian, &["legal"])));
+        assert!(fits(&who(&Language::ALL, &[]), &need(Language::Russian, &["anything"])));
     }
 
     /// FEATURES L5.
     #[test]
-    fn a_consultant_fits_by_language_and_every_skill() {
-        let need = |language, skills: &[&str]| Need { language, skills: profile(&[], skills).skills };
-        let legal = profile(&[Language::Kazakh], &["legal", "psychology"]);
-        assert!(legal.fits(&need(Language::Kazakh, &["legal"])));
-        assert!(legal.fits(&need(Language::Kazakh, &[])));
-        assert!(!legal.fits(&need(Language::Kazakh, &["legal", "other"])));
-        assert!(!legal.fits(&need(Language::Russian, &["legal"])));
-        assert!(profile(&Language::ALL, &[]).fits(&need(Language::Russian, &["anything"])));
+    fn a_narrow_need_is_fit_by_who_speaks_the_language_best() {
+        let narrow = Need { narrow: true, ..need(Language::Russian, &[]) };
+        assert!(fits(&who(&[Language::Russian, Language::Kazakh], &[]), &narrow));
+        assert!(!fits(&who(&[Language::Kazakh, Language::Russian], &[]), &narrow));
+        assert!(!fits(&who(&[], &[]), &narrow));
+    }
+
+    #[test]
+    fn so_many_groups_are_kept_and_one_more_forgets_them_without_losing_anybody() {
+        let (mut crew, mut looks) = (Crew::new(1), 0);
+        crew.add(who(&[Language::Kazakh], &[]), Instant::ZERO);
+        let m = crew.get_mut(ConsultantId(1)).unwrap();
+        (m.signed_in, m.reachable) = (true, true);
+        crew.settle(ConsultantId(1), Instant::ZERO);
+        let needs: Vec<Need> =
+            (0..=GROUPS_MAX).map(|i| need(Language::Kazakh, &[i.to_string().as_str()])).collect();
+        for need in &needs[..GROUPS_MAX] {
+            crew.open_group(need, &mut looks);
+        }
+        assert_eq!(crew.groups.len(), GROUPS_MAX);
+        crew.open_group(&needs[GROUPS_MAX], &mut looks);
+        assert_eq!((crew.groups.len(), crew.group(&needs[GROUPS_MAX]).unwrap().len()), (1, 1));
+        crew.open_group(&needs[0], &mut looks);
+        assert_eq!(crew.group(&needs[0]).unwrap().len(), 1);
     }
 }

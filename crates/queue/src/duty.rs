@@ -4,6 +4,7 @@ use crate::crew::{Member, Pause};
 use crate::{CONSULTANTS_MAX, Consultant, Fault, Output, Queue, Reason, Withdrawn, seconds, sorted};
 use core::time::Duration;
 use senim_base::{CallId, ConsultantId, Instant};
+use std::collections::BTreeSet;
 
 /// Letters of a break's reason that are kept; the rest is cut off.
 const REASON_MAX: usize = 100;
@@ -14,8 +15,8 @@ impl Queue {
     pub(crate) fn consultant_known(&mut self, mut who: Consultant) -> Result<(), Fault> {
         let id = who.id;
         who.skills = sorted(who.skills)?;
-        who.languages.sort_unstable();
-        who.languages.dedup();
+        let mut heard = BTreeSet::new();
+        who.languages.retain(|language| heard.insert(*language));
         if let Some(member) = self.crew.get(id) {
             let offer = member.offer;
             self.crew.change_who(who);
@@ -51,7 +52,12 @@ impl Queue {
     }
 
     pub(crate) fn sign_in(&mut self, id: ConsultantId) -> Result<(), Fault> {
-        self.with(id, |m| m.signed_in = true)
+        self.with(id, |m| {
+            if !m.signed_in {
+                m.talks = 0;
+            }
+            m.signed_in = true;
+        })
     }
 
     pub(crate) fn sign_out(&mut self, id: ConsultantId) -> Result<(), Fault> {
@@ -100,6 +106,7 @@ impl Queue {
         self.timers.cancel(Reason::WrapUp(id));
         self.with_offer_ended(id, Withdrawn::Busy, |m| {
             m.talk = Some((call, queue));
+            m.talks += 1;
             m.wrap_up = None;
         })
     }

@@ -1,7 +1,7 @@
 //! Callers who wait, consultants who answer, and who gets whom: a pure function of (state, event, time).
 //!
-//! The caller who waits longest among those of the highest priority goes to the consultant who is idle longest among
-//! those who speak his language and know his topic. Call [`Queue::handle`], then [`Queue::poll`] until it is empty;
+//! The caller who waits longest among those of the highest priority goes to the consultant whom his queue's
+//! [`Strategy`] puts first among those who speak his language and know his topic. Call [`Queue::handle`], then [`Queue::poll`] until it is empty;
 //! call again with [`Input::Timeout`] at [`Queue::deadline`]. The same inputs at the same moments give the same
 //! outputs (FEATURES Q24).
 //!
@@ -44,21 +44,24 @@ pub struct Queue {
     offers: BTreeMap<OfferId, Offer>,
     talks: BTreeMap<CallId, ConsultantId>,
     next_offer: u64,
+    looks: u64,
     timers: Timers<Reason>,
     out: VecDeque<Output>,
 }
 
 impl Queue {
-    /// An empty queue. `first_offer` is the id of its first offer, so that ids are not used twice in a data folder.
+    /// An empty queue. `first_offer` is the id of its first offer, so that ids are not used twice in a data folder;
+    /// [`Strategy::Random`] draws its lots from it, too.
     pub fn new(settings: Settings, first_offer: OfferId) -> Self {
         Queue {
             settings,
             now: Instant::ZERO,
             line: Line::default(),
-            crew: Crew::default(),
+            crew: Crew::new(first_offer.0),
             offers: BTreeMap::new(),
             talks: BTreeMap::new(),
             next_offer: first_offer.0,
+            looks: 0,
             timers: Timers::new(),
             out: VecDeque::new(),
         }
@@ -88,6 +91,12 @@ impl Queue {
     /// When to call [`Queue::handle`] with [`Input::Timeout`], and why.
     pub fn deadline(&self) -> Option<(Instant, Reason)> {
         self.timers.next()
+    }
+
+    /// How many callers and consultants were looked at since the start to find who gets whom: the part of the cost that
+    /// must not grow with the line.
+    pub fn looks(&self) -> u64 {
+        self.looks
     }
 
     fn apply(&mut self, input: Input) -> Result<(), Fault> {
@@ -122,6 +131,7 @@ impl Queue {
             Reason::Pause(id) => self.pause_over(id),
             Reason::SamePair(call, id) => self.line.forgive(call, id),
             Reason::Announce(call) => self.announce(call),
+            Reason::Widen(call) => self.set_width(call),
         }
     }
 

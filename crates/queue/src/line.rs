@@ -1,7 +1,10 @@
 //! The line of those who wait: one order over all queues (priority, then since when), one order a queue for the
 //! places that callers are told, and those who are free to be offered by what they need.
+//!
+//! Ageing moves nobody: who waits for a second gains what everybody gains, so that the order of two callers is the same
+//! at every moment and no timer is needed for it.
 
-use crate::{Caller, POSITION_MAX};
+use crate::{Caller, POSITION_MAX, Strategy, seconds};
 use senim_base::{CallId, ConsultantId, Instant, Language, OfferId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +14,23 @@ const AVOIDED_MAX: usize = 16;
 /// A caller's rank: the smallest is next.
 pub(crate) type Rank = (u8, Instant, CallId);
 
+/// The rank of a caller when one step of priority is worth `worth_s` seconds of waiting (0: any). Priority 0 is
+/// urgent: it is before all others however long they wait.
+pub(crate) fn rank(caller: &Caller, worth_s: u32) -> Rank {
+    let Caller { call, priority, since, .. } = *caller;
+    if worth_s == 0 || priority == 0 {
+        return (priority, since, call);
+    }
+    (1, since + seconds(worth_s) * u32::from(priority), call)
+}
+
 /// What a caller needs; callers who need the same stand in one set.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Need {
+    pub(crate) strategy: Strategy,
     pub(crate) language: Language,
+    /// Only who speaks this language best will do.
+    pub(crate) narrow: bool,
     /// Sorted, without repetition.
     pub(crate) skills: Vec<String>,
 }
@@ -31,15 +47,22 @@ pub(crate) struct Place {
     pub(crate) avoided: Vec<ConsultantId>,
     /// He has been told a place.
     pub(crate) announced: bool,
+    /// His queue's.
+    pub(crate) strategy: Strategy,
+    /// He waits for who speaks his language best; nobody else yet.
+    pub(crate) narrow: bool,
+    /// Where he stands. Whoever changes his caller's priority draws it anew with [`rank`].
+    pub(crate) rank: Rank,
 }
 
 impl Place {
-    pub(crate) fn rank(&self) -> Rank {
-        (self.caller.priority, self.caller.since, self.caller.call)
-    }
-
     pub(crate) fn need(&self) -> Need {
-        Need { language: self.caller.language, skills: self.caller.skills.clone() }
+        Need {
+            strategy: self.strategy,
+            language: self.caller.language,
+            narrow: self.narrow,
+            skills: self.caller.skills.clone(),
+        }
     }
 }
 
@@ -72,7 +95,7 @@ impl Line {
     }
 
     pub(crate) fn put(&mut self, place: Place) {
-        let rank = place.rank();
+        let rank = place.rank;
         self.all.insert(rank);
         self.by_queue.entry(place.queue).or_default().insert(rank);
         if place.offer.is_none() {
@@ -83,7 +106,7 @@ impl Line {
 
     pub(crate) fn take(&mut self, call: CallId) -> Option<Place> {
         let place = self.places.remove(&call)?;
-        let rank = place.rank();
+        let rank = place.rank;
         self.all.remove(&rank);
         drop_from(&mut self.by_queue, &place.queue, &rank);
         drop_from(&mut self.free, &place.need(), &rank);
@@ -121,7 +144,7 @@ impl Line {
 
     /// 1 is next in his queue; nobody is told more than [`POSITION_MAX`].
     pub(crate) fn position(&self, place: &Place) -> u32 {
-        let rank = place.rank();
+        let rank = place.rank;
         self.by_queue.get(&place.queue).map_or(1, |line| {
             let ahead = line.range(..rank).take(POSITION_MAX as usize - 1).count();
             ahead as u32 + 1
@@ -152,7 +175,9 @@ mod tests {
             priority,
             since: Instant::from_secs(since_s),
         };
-        Place { caller, queue: 0, offer: None, avoided: Vec::new(), announced: false }
+        let rank = rank(&caller, 0);
+        let (strategy, narrow) = (Strategy::LongestIdle, false);
+        Place { caller, queue: 0, offer: None, avoided: Vec::new(), announced: false, strategy, narrow, rank }
     }
 
     #[test]
@@ -166,6 +191,20 @@ mod tests {
         assert_eq!(line.position(line.get(CallId(4)).unwrap()), 3);
         line.take(CallId(2));
         assert_eq!(line.position(line.get(CallId(4)).unwrap()), 2);
+    }
+
+    /// FEATURES Q1, Q2: nobody starves.
+    #[test]
+    fn a_step_of_priority_is_worth_so_much_waiting_and_urgency_any() {
+        let rank = |priority, since_s| {
+            let mut p = place(1, priority, since_s);
+            p.caller.call = CallId(since_s);
+            rank(&p.caller, 60)
+        };
+        assert!(rank(5, 0) < rank(4, 61), "who waited a minute longer goes before the next priority");
+        assert!(rank(4, 59) < rank(5, 0));
+        assert!(rank(5, 0) < rank(1, 241));
+        assert!(rank(0, 100_000) < rank(1, 0), "an urgent caller goes before everybody");
     }
 
     #[test]

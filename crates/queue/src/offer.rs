@@ -1,7 +1,7 @@
 //! Offers: who is offered to whom, how long it rings, and how it ends. A caller is offered to one consultant at a
 //! time and a consultant gets one offer at a time, whatever the queues (FEATURES Q5).
 
-use crate::crew::{Pause, longest_idle};
+use crate::crew::{Pause, first_for};
 use crate::line::Rank;
 use crate::{Back, Fault, Leaving, Output, Queue, Reason, Refusal, Withdrawn, seconds};
 use senim_base::{CallId, ConsultantId, OfferId};
@@ -22,22 +22,24 @@ impl Queue {
         }
     }
 
-    /// The first caller in the order of the line whom somebody free can take, and the longest idle who can.
-    fn next_pair(&self) -> Option<(CallId, ConsultantId)> {
+    /// The first caller in the order of the line whom somebody free can take, and the one whom his queue's strategy
+    /// puts first. Costs a look at the head of every need, however many have it.
+    fn next_pair(&mut self) -> Option<(CallId, ConsultantId)> {
         if !self.crew.any_ready() {
             return None;
         }
         let mut best: Option<(Rank, ConsultantId)> = None;
         for (need, ranks) in self.line.free() {
-            let fitting = self.crew.fitting(need);
-            if fitting.is_empty() {
-                continue;
+            self.crew.open_group(need, &mut self.looks);
+            let Some(group) = self.crew.group(need).filter(|group| !group.is_empty()) else { continue };
+            for rank in ranks.iter().take_while(|rank| best.is_none_or(|(b, _)| **rank < b)) {
+                self.looks += 1;
+                let Some(place) = self.line.get(rank.2) else { continue };
+                if let Some(consultant) = first_for(group, place, &mut self.looks) {
+                    best = Some((*rank, consultant));
+                    break;
+                }
             }
-            let ahead = ranks.iter().take_while(|rank| best.is_none_or(|(b, _)| **rank < b));
-            let found = ahead
-                .filter_map(|rank| Some((*rank, longest_idle(&fitting, self.line.get(rank.2)?)?)))
-                .next();
-            best = found.or(best);
         }
         best.map(|(rank, consultant)| (rank.2, consultant))
     }
@@ -49,6 +51,7 @@ impl Queue {
         self.line.change(call, |place| place.offer = Some(offer));
         if let Some(m) = self.crew.get_mut(consultant) {
             m.offer = Some(offer);
+            m.offered = offer.0;
         }
         self.offers.insert(offer, Offer { call, consultant, rings: false });
         let ring = seconds(self.queue_settings(queue).ring_s);
@@ -74,6 +77,7 @@ impl Queue {
         self.talks.insert(call, consultant);
         if let Some(m) = self.crew.get_mut(consultant) {
             m.talk = Some((call, queue));
+            m.talks += 1;
         }
         self.out.push_back(Output::Connect { offer, call, consultant });
         self.caller_out(call, Leaving::Answered);

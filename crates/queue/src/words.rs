@@ -8,6 +8,46 @@ use serde::{Deserialize, Serialize};
 /// A caller is named by his call.
 pub type CallerId = CallId;
 
+/// Which of the free consultants who fit gets the next caller (FEATURES Q3, Q4). Whatever it says first, the longest
+/// idle comes second.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Who is idle longest.
+    #[default]
+    LongestIdle,
+    /// Who had the fewest talks since he signed in.
+    FewestCalls,
+    /// Who was offered a caller longest ago.
+    RoundRobin,
+    /// A lot, drawn whenever somebody becomes free.
+    Random,
+    /// The one who was made known first.
+    Linear,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Strategy; 5] = [
+        Strategy::LongestIdle,
+        Strategy::FewestCalls,
+        Strategy::RoundRobin,
+        Strategy::Random,
+        Strategy::Linear,
+    ];
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Strategy::LongestIdle => "longest_idle",
+            Strategy::FewestCalls => "fewest_calls",
+            Strategy::RoundRobin => "round_robin",
+            Strategy::Random => "random",
+            Strategy::Linear => "linear",
+        }
+    }
+}
+
 /// One queue of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -22,6 +62,11 @@ pub struct QueueSettings {
     pub announce_first_s: u32,
     /// Seconds between announcements after the first; 0: only the first.
     pub announce_every_s: u32,
+    /// Who gets the next caller.
+    pub strategy: Strategy,
+    /// Seconds of waiting in which a caller goes only to consultants whose first language is his; then he goes to all
+    /// who speak it (FEATURES L5). 0: to all of them at once.
+    pub widen_after_s: u32,
 }
 
 impl Default for QueueSettings {
@@ -32,6 +77,8 @@ impl Default for QueueSettings {
             wrap_up_s: 30,
             announce_first_s: 10,
             announce_every_s: 30,
+            strategy: Strategy::LongestIdle,
+            widen_after_s: 0,
         }
     }
 }
@@ -48,6 +95,9 @@ pub struct Settings {
     pub unreachable_pause_s: u32,
     /// Seconds before a caller is offered again to a consultant who did not take him.
     pub same_pair_pause_s: u32,
+    /// Seconds of waiting that one step of priority is worth, so that nobody starves behind those who are put before
+    /// him; 0: priority goes before any waiting. An urgent caller goes before everybody in either case.
+    pub priority_worth_s: u32,
 }
 
 impl Default for Settings {
@@ -57,6 +107,7 @@ impl Default for Settings {
             no_answer_pause_s: 30,
             unreachable_pause_s: 15,
             same_pair_pause_s: 5,
+            priority_worth_s: 0,
         }
     }
 }
@@ -72,7 +123,7 @@ pub struct Caller {
     pub language: Language,
     /// What a consultant must know: all of these.
     pub skills: Vec<String>,
-    /// 0 is urgent; smaller goes first.
+    /// 0 is urgent; smaller goes first, as far as [`Settings::priority_worth_s`] says.
     pub priority: u8,
     /// Since when he waits. A caller who comes back brings his old moment, so that he is at the front again.
     pub since: Instant,
@@ -83,7 +134,7 @@ pub struct Caller {
 pub struct Consultant {
     /// Id.
     pub id: ConsultantId,
-    /// What he speaks.
+    /// What he speaks, the language that he speaks best first.
     pub languages: Vec<Language>,
     /// What he knows; empty: everything.
     pub skills: Vec<String>,
@@ -284,6 +335,8 @@ pub enum Reason {
     SamePair(CallerId, ConsultantId),
     /// A caller is to hear his place.
     Announce(CallerId),
+    /// A caller goes to everybody who speaks his language from now on.
+    Widen(CallerId),
 }
 
 /// The queue at one moment, for boards.

@@ -148,6 +148,7 @@ impl LineConfig {
             register_expiry: Expiry::default(),
             softphone_probe: self.softphone_probe,
             queues: vec![self.queue.clone()],
+            priority_worth_s: 60,
             scripts: scripts().map(|s| (s.name().to_owned(), Arc::new(s))).into(),
             catalogue,
             forwards: BTreeMap::from([("ucc".to_owned(), ucc)]),

@@ -61,6 +61,8 @@ pub struct Settings {
     pub softphone_probe: Option<Duration>,
     /// Queues.
     pub queues: Vec<QueueSettings>,
+    /// Waiting that one step of priority is worth in a queue, seconds; 0: priority goes before any waiting.
+    pub priority_worth_s: u32,
     /// Scripts by name.
     pub scripts: BTreeMap<String, Arc<Script>>,
     /// Sounds by name.

@@ -145,8 +145,11 @@ impl Switch {
         wall: WallTime,
     ) -> Self {
         let next_call = books.last_call().0 + 1;
-        let queue_settings =
-            senim_queue::Settings { queues: settings.queues.clone(), ..senim_queue::Settings::default() };
+        let queue_settings = senim_queue::Settings {
+            queues: settings.queues.clone(),
+            priority_worth_s: settings.priority_worth_s,
+            ..senim_queue::Settings::default()
+        };
         let queue = Queue::new(queue_settings, books.next_offer());
         let trace = Trace::new(settings.trace, entropy.fork().u64());
         let mut sip = Endpoint::new(sip, entropy.fork());

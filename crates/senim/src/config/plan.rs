@@ -272,6 +272,7 @@ impl Builder<'_> {
             (["line", "softphone_silence_s"], c.line.softphone_silence_s, 1),
             (["line", "grace_s"], c.line.grace_s, 0),
             (["line", "flood_window_s"], c.line.flood_window_s, 1),
+            (["line", "priority_worth_s"], c.line.priority_worth_s, 0),
             (["sip", "register_min_s"], c.sip.register_min_s, 1),
             (["sip", "register_max_s"], c.sip.register_max_s, c.sip.register_min_s.max(1)),
             (["sip", "softphone_probe_s"], c.sip.softphone_probe_s, 0),
@@ -292,6 +293,7 @@ impl Builder<'_> {
                 ("wrap_up_s", q.wrap_up_s, 0),
                 ("announce_first_s", q.announce_first_s, 0),
                 ("announce_every_s", q.announce_every_s, 0),
+                ("widen_after_s", q.widen_after_s, 0),
                 ("service_level_s", q.service_level_s, 1),
             ];
             for (key, seconds, least) in keys {
@@ -605,6 +607,8 @@ impl Builder<'_> {
             wrap_up_s: q.wrap_up_s,
             announce_first_s: q.announce_first_s,
             announce_every_s: q.announce_every_s,
+            strategy: q.strategy,
+            widen_after_s: q.widen_after_s,
         };
         tables.iter().map(settings).collect()
     }

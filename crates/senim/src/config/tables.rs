@@ -2,6 +2,7 @@
 //! holds the two together.
 
 use senim_base::NumberPlan;
+use senim_queue::Strategy;
 use senim_sdp::Security;
 use senim_switch::api::TraceMode;
 use senim_switch::{Features, OutIdentity, ShowNumber};
@@ -59,6 +60,8 @@ pub struct Line {
     pub flood_calls: u32,
     /// The window, seconds.
     pub flood_window_s: u32,
+    /// Seconds of waiting that one step of priority is worth in a queue; 0: priority goes before any waiting.
+    pub priority_worth_s: u32,
     /// The short script.
     pub flood_script: String,
     /// The script that answers a caller who is blocked.
@@ -275,6 +278,10 @@ pub struct Queue {
     pub announce_first_s: u32,
     /// How often he hears it again, seconds; 0: never.
     pub announce_every_s: u32,
+    /// Which free consultant gets the next caller.
+    pub strategy: Strategy,
+    /// For how long a caller goes only to those whose first language is his, seconds; 0: to all who speak it at once.
+    pub widen_after_s: u32,
     /// A caller who is served within so long counts for the service level, seconds.
     pub service_level_s: u32,
 }
@@ -291,6 +298,7 @@ impl Default for Line {
             softphone_silence_s: 3,
             flood_calls: 10,
             flood_window_s: 600,
+            priority_worth_s: 60,
             flood_script: "still_here".into(),
             blocked_script: "blocked".into(),
             grace_s: 30,
@@ -409,6 +417,8 @@ impl Default for Queue {
             wrap_up_s: 30,
             announce_first_s: 10,
             announce_every_s: 30,
+            strategy: Strategy::LongestIdle,
+            widen_after_s: 0,
             service_level_s: 20,
         }
     }

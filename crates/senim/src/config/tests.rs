@@ -354,6 +354,22 @@ fn forwards_go_by_the_named_trunk_or_by_those_that_say_so_or_by_the_first_with_a
     assert_eq!(w.plan("[line]\nflood_calls = 100\n", &[]).config.line.flood_calls, 100);
 }
 
+/// FEATURES L5, Q4.
+#[test]
+fn a_queue_says_who_is_next_and_a_wrong_word_is_told_with_its_line() {
+    let w = World::new();
+    for strategy in senim_queue::Strategy::ALL {
+        let text = format!("[[queue]]\nstrategy = \"{}\"\nwiden_after_s = 30\n", strategy.name());
+        let plan = w.plan(&text, &["line.priority_worth_s=90"]);
+        assert_eq!((plan.queues[0].strategy, plan.queues[0].widen_after_s), (strategy, 30));
+        assert_eq!(plan.config.line.priority_worth_s, 90);
+    }
+    let wrong = w.faults("[[queue]]\nstrategy = \"ring_all\"\n");
+    assert!(wrong.starts_with("senim.toml:2: ") && wrong.contains("`longest_idle`"), "{wrong}");
+    let wrong = w.faults("[[queue]]\nwiden_after_s = 4000000000\n");
+    assert!(wrong.starts_with("senim.toml:2: 4000000000 seconds is out of range"), "{wrong}");
+}
+
 #[test]
 fn every_wrong_wire_is_told_at_once() {
     let w = World::new();
