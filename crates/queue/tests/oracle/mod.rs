@@ -219,7 +219,8 @@ fn learn(m: &mut Model, input: &Input) {
             c.queue = queue.clone();
         }
         Input::SignIn(id) => {
-            if m.working.insert(*id) {
+            let begins = m.working.insert(*id);
+            if begins {
                 m.counts.remove(id);
             }
         }
