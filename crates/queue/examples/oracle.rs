@@ -1,4 +1,5 @@
 //! `cargo xtask oracle`: the machine against the simple model of the tests, for as many random events as one likes.
+#![allow(clippy::print_stdout)] // its verdict is its output
 
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
