@@ -18,6 +18,8 @@ const AGREE: i64 = 120 * PER_MS;
 const STALL: i64 = 3_000 * PER_MS;
 /// How soon.
 const STALL_OVER: i64 = 500 * PER_MS;
+/// A frame that was overtaken fits a hole that differs from its place by no more than this.
+const NEAR: i64 = 4 * PER_MS;
 /// A frame that was overtaken is looked for so far back.
 const REORDER: i64 = 1_000 * PER_MS;
 /// Frames after which the sender's clock is judged anew.
@@ -215,9 +217,14 @@ impl Placer {
         if let Some(again) = again {
             return Some(Placed { offset: u64::try_from(again.at).ok()?, ..placed });
         }
-        let end = at + samples;
-        let index = self.holes.iter().rposition(|h| h.from <= at && end <= h.to)?;
+        // Frames beside it may have been moved since, by the drift of their clock.
+        let fits =
+            |h: &Hole| h.from - NEAR <= at && at + samples <= h.to + NEAR && h.to - h.from >= samples - NEAR;
+        let index = self.holes.iter().rposition(fits)?;
         let hole = self.holes.remove(index);
+        let at = at.min(hole.to - samples).max(hole.from);
+        let end = (at + samples).min(hole.to);
+        let placed = Placed { offset: u64::try_from(at).ok()?, ..placed };
         let parts = [Hole { to: at, ..hole }, Hole { from: end, ..hole }];
         for part in parts.into_iter().rev().filter(|h| h.to > h.from) {
             self.holes.insert(index, part);

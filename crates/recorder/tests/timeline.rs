@@ -229,3 +229,31 @@ fn a_late_first_packet_is_no_drift() {
     let first = tape.laid[0].0;
     assert_eq!(tape.laid[2_999].0, first + 2_999 * 160, "not a sample was cut or doubled");
 }
+
+/// FEATURES R6: frames that overtook each other lie in their order, also while the drift of the sender's clock moves those
+/// beside them by a sample.
+#[test]
+fn frames_out_of_order_fill_their_holes_although_the_clock_drifts() {
+    for ppm in [600i64, -600] {
+        let mut placer = Placer::new(TrackId(0));
+        let mut begun: Vec<(u32, u64)> = Vec::new();
+        for n in 0..6_000u32 {
+            // Of each seven the third comes behind the fifth.
+            let n = match n % 7 {
+                2 | 3 => n + 1,
+                4 => n - 2,
+                _ => n,
+            };
+            let sent = i64::from(n) * 20_000;
+            let came = sent - sent * ppm / 1_000_000 + i64::from(n % 7 == 2) * 60_000;
+            let placed = placer.place(Duration::from_micros(came.unsigned_abs()), n * 160, 160);
+            begun.push((n, placed.offset));
+        }
+        begun.sort_unstable();
+        for pair in begun.windows(2) {
+            let step = pair[1].1.abs_diff(pair[0].1);
+            assert!((150..=170).contains(&step) && pair[1].1 > pair[0].1, "{ppm}: {pair:?}");
+        }
+        assert!(placer.gaps().len() <= 1, "{ppm}: {:?}", placer.gaps());
+    }
+}
