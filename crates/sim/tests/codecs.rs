@@ -2,6 +2,7 @@
 
 mod stage;
 
+use core::time::Duration;
 use senim_audio::listen::contains_tone;
 use senim_base::{Language, RecordingId, TrackId};
 use senim_phone::{Event, Voice};
@@ -137,4 +138,57 @@ fn a_codec_that_the_configuration_does_not_allow_is_refused() {
     w.with_phone(caller, |p, now| p.dial("111", now));
     wait_for(&mut w, caller, Event::Refused(488));
     nothing_left(&mut w);
+}
+
+/// The tone is there in every second, in most of its tenths.
+fn is_in_every_second(pcm: &[i16], hz: f32) -> bool {
+    let tenths = |second: &[i16]| second.chunks_exact(800).filter(|tenth| contains_tone(tenth, hz)).count();
+    pcm.chunks_exact(8_000).all(|second| tenths(second) >= 7)
+}
+
+/// FEATURES R6, R7, X3: whatever the network does to one of them, and whether their codecs differ or not, both hear each
+/// other all the time, and each second lies in the recording where it was said.
+#[test]
+fn loss_disorder_and_doubles_leave_both_heard_and_the_recording_in_its_place() {
+    let good = Wire::GOOD;
+    let wires = [
+        ("5 % lost", Wire { lost_one_in: 20, ..good }),
+        ("15 % lost", Wire { lost_one_in: 7, ..good }),
+        ("out of order", Wire { jitter: Duration::from_millis(60), ..good }),
+        ("many twice", Wire { doubled_one_in: 3, ..good }),
+        ("all of it", Wire::BAD),
+    ];
+    for (what, wire) in wires {
+        for (caller, consultant) in [
+            (Codec::Pcma, Codec::Pcma),
+            (Codec::Pcmu, Codec::Pcma),
+            (Codec::Pcma, Codec::G722),
+            (Codec::Opus, Codec::Pcma),
+        ] {
+            let codecs = (Codec::ALL.to_vec(), Codec::ALL.to_vec());
+            let mut w = World::new(5, LineConfig { codecs, ..LineConfig::story() }, wire);
+            w.tape.keep = true;
+            let what = format!("{what}, {caller} caller, {consultant} consultant");
+            let (ours, theirs) = talk(&mut w, caller, consultant);
+            let talks = w.now();
+            w.run(secs(15));
+            for (ear, hz) in [(theirs, CALLER_HZ), (ours, CONSULTANT_HZ)] {
+                let last = w.look(ear).heard().last(secs(10));
+                assert!(is_in_every_second(last, hz), "{what}: {hz} Hz is heard in every second");
+            }
+            w.with_phone(theirs, |p, now| p.hang_up(now));
+            wait_for(&mut w, ours, Event::Ended { by_peer: true });
+            let ended = w.now();
+            nothing_left(&mut w);
+            let (id, began) = (recording(&w), began(&w));
+            let at = |moment: senim_base::Instant| moment.since(began).as_millis() as usize * 8;
+            for (track, hz) in [(0, CALLER_HZ), (2, CONSULTANT_HZ)] {
+                let pcm = w.tape.track(id, TrackId(track));
+                let talk = &pcm[at(talks)..at(talks + secs(14))];
+                assert!(is_in_every_second(talk, hz), "{what}: track {track}");
+                // The last packets may be lost, and the goodbye takes its way.
+                assert!(pcm.len().abs_diff(at(ended)) <= 8 * 500, "{what}: {} of {}", pcm.len(), at(ended));
+            }
+        }
+    }
 }

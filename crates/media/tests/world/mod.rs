@@ -46,6 +46,8 @@ pub(crate) struct Phone {
     pub(crate) due: Instant,
     pub(crate) keys: EventSender,
     pub(crate) lose: fn(u16) -> bool,
+    /// Its clock is fast by so many millionths.
+    pub(crate) ppm: i64,
     pub(crate) phase: u32,
     pub(crate) events_hz: u32,
     pub(crate) encoder: Encoder,
@@ -208,6 +210,7 @@ impl World {
             due: self.now + Duration::from_millis(3 * id.0),
             keys: EventSender::default(),
             lose: |_| false,
+            ppm: 0,
             phase: 0,
             events_hz: config.telephone_event_hz,
             encoder: Encoder::new(coding(config.codec), Band::Narrow, Wishes { fec: true, dtx: false }),
@@ -279,7 +282,8 @@ impl World {
         let mut arrived = Vec::new();
         for (leg, phone) in &mut self.phones {
             while phone.due <= now {
-                phone.due += Duration::from_millis(u64::from(phone.ptime_ms));
+                let nanos = i64::from(phone.ptime_ms) * (1_000_000 - phone.ppm);
+                phone.due += Duration::from_nanos(nanos.unsigned_abs());
                 arrived.extend(phone.packet().map(|bytes| (*leg, phone.address, bytes)));
             }
         }
