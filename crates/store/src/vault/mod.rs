@@ -3,6 +3,7 @@
 mod folder;
 mod key;
 mod recover;
+mod syncer;
 mod thread;
 
 pub use folder::{ENDING, Folder};

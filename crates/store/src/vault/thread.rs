@@ -3,6 +3,7 @@
 //! the disk, a group each second, and only then says that a recording is closed.
 
 use super::folder::{Folder, Whole};
+use super::syncer::{Platter, Syncer};
 use core::time::Duration;
 use rtrb::Consumer;
 use senim_base::{CallId, Entropy, Instant, RecordingId, WallTime};
@@ -27,8 +28,6 @@ const FLUSH: Duration = Duration::from_millis(50);
 /// How often what was written is brought to the disk; and when a recording was closed.
 const SYNC: Duration = Duration::from_secs(1);
 const SYNC_CLOSED: Duration = Duration::from_millis(100);
-/// From so many files on the whole file system is brought to the disk at once.
-const WHOLE_FROM: usize = 4;
 /// A recording that cannot be closed for so long is given up; the next start closes it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 /// What recordings say wrote them.
@@ -83,9 +82,9 @@ pub struct RecordingThread {
 
 /// What the second thread has to bring to the disk, and what to say afterwards.
 #[derive(Default)]
-struct Job {
-    names: BTreeSet<String>,
-    reports: Vec<RecordingReport>,
+pub(super) struct Job {
+    pub(super) names: BTreeSet<String>,
+    pub(super) reports: Vec<RecordingReport>,
 }
 
 impl RecordingThread {
@@ -108,9 +107,9 @@ impl RecordingThread {
         let say = on.clone();
         let folder = Folder::new(dir);
         let syncer = std::thread::Builder::new().name("recording-sync".into()).spawn(move || {
-            let mut whole = None;
+            let (mut disk, mut syncer) = (Real { folder, whole: None }, Syncer::default());
             for job in to_sync {
-                sync(&folder, &mut whole, job, &*say);
+                syncer.work(&mut disk, job, &*say);
             }
         })?;
         let mut desk = Desk {
@@ -172,28 +171,22 @@ impl Drop for RecordingThread {
     }
 }
 
-/// Brings files to the disk, then says what is closed.
-fn sync(folder: &Folder, whole: &mut Option<Whole>, job: Job, on: &impl Fn(RecordingReport)) {
-    let mut failed = BTreeMap::new();
-    if whole.is_none() {
-        *whole = folder.whole();
-    }
-    let many = whole.as_ref().filter(|_| job.names.len() >= WHOLE_FROM);
-    // A fault of the whole says not whose it is: then each is asked.
-    let names = if many.is_some_and(|disk| disk.sync().is_ok()) { BTreeSet::new() } else { job.names };
-    for name in names {
-        if let Err(fault) = folder.sync_now(&name) {
-            failed.insert(name, fault);
+/// The folder of recordings, brought to the disk file by file or as a whole.
+struct Real {
+    folder: Folder,
+    whole: Option<Whole>,
+}
+
+impl Platter for Real {
+    fn whole(&mut self) -> Option<Result<(), String>> {
+        if self.whole.is_none() {
+            self.whole = self.folder.whole();
         }
+        Some(self.whole.as_ref()?.sync().map_err(|fault| fault.to_string()))
     }
-    for report in job.reports {
-        match &report {
-            RecordingReport::Closed { recording, .. } => match failed.get(&recording.to_string()) {
-                Some(fault) => on(RecordingReport::Failed { recording: *recording, why: fault.to_string() }),
-                None => on(report),
-            },
-            RecordingReport::Failed { .. } => on(report),
-        }
+
+    fn one(&mut self, name: &str) -> Result<(), String> {
+        self.folder.sync_now(name).map_err(|fault| fault.to_string())
     }
 }
 
