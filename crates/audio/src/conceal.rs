@@ -167,3 +167,134 @@ impl Concealer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::{contains_tone, tone_level_db};
+    use crate::tone;
+
+    const PACKET: usize = 160;
+
+    fn rms(pcm: &[i16]) -> f32 {
+        crate::goertzel::mean_square(pcm).sqrt()
+    }
+
+    /// Speaks through a line that loses packets; `true`: this one comes.
+    fn through(speech: &[i16], comes: impl Fn(usize) -> bool) -> Vec<i16> {
+        let mut concealer = Concealer::default();
+        let mut heard = Vec::new();
+        for (n, packet) in speech.chunks(PACKET).enumerate() {
+            let mut packet = packet.to_vec();
+            if comes(n) {
+                concealer.hear(&mut packet);
+            } else {
+                concealer.conceal(&mut packet);
+            }
+            heard.extend(packet);
+        }
+        heard
+    }
+
+    fn dice(n: usize) -> usize {
+        let x = (n as u64 ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((x ^ x >> 31).wrapping_mul(0x94d0_49bb_1331_11eb) >> 33) as usize
+    }
+
+    /// A voice: a buzz of harmonics whose pitch and loudness wander, with breaths between.
+    fn voice(ms: u32) -> Vec<i16> {
+        let mut phase = 0f64;
+        (0..ms as usize * 8)
+            .map(|n| {
+                let t = n as f64 / 8_000.0;
+                phase += (130.0 + 25.0 * (2.1 * t).sin()) / 8_000.0;
+                let buzz: f64 = (1..=12)
+                    .map(|h| (core::f64::consts::TAU * phase * f64::from(h)).sin() / f64::from(h))
+                    .sum();
+                let loud = (2.0 * (3.3 * t).sin()).clamp(0.0, 1.0);
+                (buzz * loud * 7_000.0) as i16
+            })
+            .collect()
+    }
+
+    fn correlation(a: &[i16], b: &[i16]) -> f64 {
+        let (mut ab, mut aa, mut bb) = (0f64, 0f64, 0f64);
+        for (x, y) in a.iter().zip(b) {
+            let (x, y) = (f64::from(*x), f64::from(*y));
+            ab += x * y;
+            aa += x * x;
+            bb += y * y;
+        }
+        ab / (aa * bb).sqrt()
+    }
+
+    /// Concealed speech is nearer to the original than silence in its place, and as loud.
+    #[test]
+    fn speech_that_loses_packets_stays_near_the_original() {
+        let speech = voice(20_000);
+        for (percent, near) in [(5, 0.985), (15, 0.95)] {
+            let comes = |n: usize| n < 5 || dice(n) % 100 >= percent;
+            let heard = through(&speech, comes);
+            let silent: Vec<i16> = speech
+                .chunks(PACKET)
+                .enumerate()
+                .flat_map(|(n, packet)| packet.iter().map(move |s| if comes(n) { *s } else { 0 }))
+                .collect();
+            let likeness = correlation(&speech, &heard);
+            assert!(likeness > near, "{percent} %: {likeness}");
+            assert!(likeness > correlation(&speech, &silent) + 0.005, "{percent} %: better than silence");
+            let loudness = 20.0 * (rms(&heard) / rms(&speech)).log10();
+            assert!(loudness.abs() < 0.6, "{percent} %: {loudness} dB");
+        }
+    }
+
+    #[test]
+    fn a_tone_goes_on_and_its_end_is_a_fade_into_noise_without_a_click() {
+        for hz in [200.0, 425.0, 500.0, 900.0] {
+            let sound = tone::sine(hz, -10.0, 2_000);
+            let heard = through(&sound, |n| n % 10 != 7);
+            assert!(contains_tone(&heard, hz));
+            assert!((tone_level_db(&heard, hz) - tone_level_db(&sound, hz)).abs() < 0.5);
+
+            let mut concealer = Concealer::default();
+            let mut all = sound[..3_200].to_vec();
+            concealer.hear(&mut all);
+            let mut gone = [0; 1_600];
+            gone.chunks_mut(PACKET).for_each(|block| concealer.conceal(block));
+            assert!(rms(&gone[..80]) > 0.8 * rms(&sound), "whole at first");
+            assert!((rms(&gone[240..320]) / rms(&sound) - 0.5).abs() < 0.2, "half way down");
+            let room = rms(&gone[800..]);
+            assert!((4.0..=80.0).contains(&room), "and then the room, not digital silence: {room}");
+            all.extend(gone);
+            let mut back = sound[4_800..6_400].to_vec();
+            concealer.hear(&mut back);
+            all.extend(back);
+            let steps = all.windows(2).map(|w| (i32::from(w[0]) - i32::from(w[1])).abs()).max().unwrap();
+            let usual = sound.windows(2).map(|w| (i32::from(w[0]) - i32::from(w[1])).abs()).max().unwrap();
+            assert!(steps <= usual + usual / 3 + 60, "{hz} Hz: a step of {steps} where {usual} is usual");
+        }
+    }
+
+    /// In speech, too, the seams of concealment are no rougher than the speech.
+    #[test]
+    fn seams_do_not_click() {
+        let speech = voice(10_000);
+        let usual = speech.windows(2).map(|w| (i32::from(w[0]) - i32::from(w[1])).abs()).max().unwrap();
+        let heard = through(&speech, |n| dice(n) % 100 >= 15);
+        let steps = heard.windows(2).map(|w| (i32::from(w[0]) - i32::from(w[1])).abs()).max().unwrap();
+        assert!(steps <= usual + usual / 4, "{steps} where {usual} is usual");
+    }
+
+    #[test]
+    fn silence_is_noise_of_the_room_and_of_the_level_that_a_peer_describes() {
+        let mut concealer = Concealer::default();
+        let mut block = [0; 1_600];
+        concealer.rest(&mut block);
+        assert!((4.0..=16.0).contains(&rms(&block)), "never heard anything: {}", rms(&block));
+        concealer.rest_at(100.0, &mut block);
+        assert!((80.0..=120.0).contains(&rms(&block)), "{}", rms(&block));
+        concealer.hear(&mut []);
+        concealer.conceal(&mut []);
+        assert!(!format!("{concealer:?}").contains(','), "no sample shows");
+    }
+}

@@ -65,3 +65,66 @@ fn fitting(history: &[i16], sound: &[i16], longest: usize) -> Option<usize> {
     let quiet = || crate::goertzel::mean_square(sound).sqrt() < QUIET;
     ((alike >= ALIKE_MIN || quiet()) && period <= longest).then_some(period)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::tone_level_db;
+    use crate::tone;
+
+    /// The largest second difference: a click stands out in it.
+    fn roughest(pcm: &[i16]) -> i32 {
+        let at = |n: usize| i32::from(pcm[n]);
+        (2..pcm.len()).map(|n| (at(n) - 2 * at(n - 1) + at(n - 2)).abs()).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn a_tone_is_made_shorter_and_longer_without_a_click() {
+        for hz in [150.0, 425.0, 500.0, 900.0, 1_300.0] {
+            let whole = tone::sine(hz, -10.0, 100);
+            let usual = roughest(&whole);
+            let (history, next) = whole.split_at(480);
+            let mut less = next[..160].to_vec();
+            let len = shorten(history, &mut less, 400);
+            assert!((40..=120).contains(&len), "{hz} Hz: {len}");
+            let mut room = [0; 160 + ADDED_MAX];
+            room[..160].copy_from_slice(&next[..160]);
+            let longer = lengthen(history, &mut room, 160, 400);
+            assert!((200..=280).contains(&longer), "{hz} Hz: {longer}");
+            for (new, what) in [(&less[..len], "less"), (&room[..longer], "more")] {
+                let joined = [history, new, &next[160..]].concat();
+                assert!(
+                    roughest(&joined) <= usual + usual / 4 + 60,
+                    "{hz} Hz {what}: {} for {usual}",
+                    roughest(&joined)
+                );
+                assert!(
+                    (tone_level_db(&joined, hz) - tone_level_db(&whole, hz)).abs() < 0.5,
+                    "{hz} Hz {what}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_period_is_left_alone_unless_it_is_quiet() {
+        let mut grain = 7u32;
+        let mut noise = |amplitude: i32| {
+            grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (((grain >> 16) as i32 - 32_768) * amplitude / 32_768) as i16
+        };
+        let loud: Vec<i16> = (0..640).map(|_| noise(8_000)).collect();
+        let mut sound = loud[480..].to_vec();
+        assert_eq!(shorten(&loud[..480], &mut sound, 400), 160);
+        assert_eq!(sound, loud[480..]);
+        let soft: Vec<i16> = (0..640).map(|_| noise(50)).collect();
+        assert!(shorten(&soft[..480], &mut soft[480..].to_vec(), 400) < 160);
+        assert_eq!(shorten(&soft[..480], &mut [0; 60], 400), 60, "too little sound");
+        assert_eq!(
+            shorten(&soft[..480], &mut soft[480..].to_vec(), 30),
+            160,
+            "less than a period is asked for"
+        );
+        assert_eq!(lengthen(&soft[..480], &mut [0; 160], 160, 400), 160, "no room");
+    }
+}
