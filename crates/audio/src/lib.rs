@@ -32,6 +32,7 @@ pub use bank::{Bank, Clip, PACKET_SAMPLES};
 pub use codec::{Band, Coding, DECODED_MAX, Decoder, ENCODED_MAX, Encoder, Wishes};
 pub use decode::{Fault as DecodeFault, decode};
 pub use goertzel::power;
+pub use opus::SILENT_BYTES_MAX as OPUS_SILENT_BYTES_MAX;
 pub use senim_base::ClipId;
 
 /// Samples a second of everything in this crate after decoding: the telephone's rate (ITU-T G.711 §2).

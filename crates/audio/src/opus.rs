@@ -20,7 +20,7 @@ const LOSS_PERCENT: i32 = 10;
 /// knows only samples of nothing for silence, and a line of A-law is never quite that.
 const SILENT_RMS: i64 = 32;
 /// A packet of no more bytes says that there is nothing to hear, and need not be sent (RFC 7587 §3.1.3).
-const SILENT_BYTES_MAX: usize = 2;
+pub const SILENT_BYTES_MAX: usize = 2;
 
 /// Samples to packets.
 pub(crate) struct Encoder {

@@ -7,7 +7,6 @@ use senim_audio::Bank;
 use senim_base::{CallId, Instant, LegId, RecordingId, TrackId};
 use senim_media::{Item, Order, Outbox, Session, StreamConfig, StreamKeys};
 use senim_rtp::{Header, MasterKey, SRTP_OVERHEAD_MAX, Sealer, Suite};
-use senim_sdp::{Codec, Direction};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const CLEAR: LegId = LegId(1);
@@ -156,22 +155,7 @@ impl Studio {
 }
 
 fn stream(leg: LegId) -> StreamConfig {
-    let remote = named(leg);
-    StreamConfig {
-        remote,
-        remote_rtcp: SocketAddr::new(remote.ip(), remote.port() + 1),
-        rtcp_mux: false,
-        signalling_peer: signalling(leg),
-        codec: Codec::Pcma,
-        send_payload_type: 8,
-        receive_payload_type: 8,
-        send_telephone_event: Some(101),
-        receive_telephone_event: Some(101),
-        telephone_event_hz: 8_000,
-        opus: Default::default(),
-        send_ptime_ms: 20,
-        direction: Direction::SendRecv,
-    }
+    StreamConfig { signalling_peer: signalling(leg), ..StreamConfig::of_telephone(named(leg)) }
 }
 
 /// Where the leg's SDP points.

@@ -7,29 +7,14 @@ use senim_audio::Bank;
 use senim_base::{CallId, Instant, LegId, PlayId, RecordingId, TrackId};
 use senim_media::{Order, Outbox, Session, StreamConfig};
 use senim_rtp::Header;
-use senim_sdp::{Codec, Direction};
 use std::hint::black_box;
 
 const A: LegId = LegId(1);
 const B: LegId = LegId(2);
 
 fn config(remote: &str) -> Option<StreamConfig> {
-    let remote: core::net::SocketAddr = remote.parse().ok()?;
-    Some(StreamConfig {
-        remote,
-        remote_rtcp: remote,
-        rtcp_mux: true,
-        signalling_peer: remote.ip(),
-        codec: Codec::Pcma,
-        send_payload_type: 8,
-        receive_payload_type: 8,
-        send_telephone_event: Some(101),
-        receive_telephone_event: Some(101),
-        send_ptime_ms: 20,
-        telephone_event_hz: 8_000,
-        opus: Default::default(),
-        direction: Direction::SendRecv,
-    })
+    let remote = remote.parse().ok()?;
+    Some(StreamConfig { remote_rtcp: remote, rtcp_mux: true, ..StreamConfig::of_telephone(remote) })
 }
 
 fn main() {

@@ -28,8 +28,8 @@ const RING_EASED: u32 = 250;
 const OURS_FROM: u32 = 500_000;
 /// Reports after which a call that was let in is felt: two seconds of four reports each.
 const UNFELT_REPORTS: usize = 8;
-/// Of a hundred calls so many at least count as staying until they are felt, however short calls were of late.
-const STAY_MIN: u32 = 10;
+/// Of a thousand calls so many at least count as staying until they are felt, however short calls were of late.
+const STAY_MIN: u32 = 100;
 /// Costs are learned from reports with so many packets a second at least: below, waking is what costs.
 const LEARNED_FROM: u32 = 5_000;
 /// A packet's cost in nanoseconds until one was measured, and the bounds of what is believed.
@@ -195,7 +195,7 @@ impl Capacity {
     /// The share at work, in parts of a million, once all who are in are felt, those who may join have joined, and so
     /// many more calls came.
     fn forecast(&self, more: u32) -> u32 {
-        let stay = u64::from((1_000 - self.leave).max(STAY_MIN * 10));
+        let stay = u64::from((1_000 - self.leave).max(STAY_MIN));
         let calls = u64::from(self.unfelt.iter().sum::<u32>()) * stay / 1_000 + u64::from(more);
         let packets = calls * u64::from(CALL_PACKETS) + u64::from(self.joins) * u64::from(LONE_PACKETS);
         let work = packets * u64::from(self.cost()) / 1_000 / u64::from(self.load.workers.max(1));

@@ -65,6 +65,26 @@ impl From<(&Negotiated, IpAddr)> for StreamConfig {
 }
 
 impl StreamConfig {
+    /// What a plain telephone at this address agrees to: A-law both ways in packets of 20 ms, keys as telephone events of
+    /// type 101, RTCP at the next port, signalling from the same host.
+    pub fn of_telephone(remote: SocketAddr) -> StreamConfig {
+        StreamConfig {
+            remote,
+            remote_rtcp: SocketAddr::new(remote.ip(), remote.port().saturating_add(1)),
+            rtcp_mux: false,
+            signalling_peer: remote.ip(),
+            codec: Codec::Pcma,
+            send_payload_type: 8,
+            receive_payload_type: 8,
+            send_telephone_event: Some(101),
+            receive_telephone_event: Some(101),
+            telephone_event_hz: 8_000,
+            opus: Wishes::default(),
+            send_ptime_ms: 20,
+            direction: Direction::SendRecv,
+        }
+    }
+
     /// Sound in one packet we send, in milliseconds, whatever the SDP said. A receiver of Opus takes what comes (RFC 7587
     /// section 4.2).
     pub(crate) fn ptime_ms(&self) -> u16 {

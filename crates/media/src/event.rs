@@ -67,7 +67,7 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
-    /// Sound that should be there is missing, or is there again: within three seconds.
+    /// Sound that should be there is missing, or is there again: from the party within three seconds, to it by its reports.
     OneWay {
         /// The leg.
         leg: LegId,

@@ -3,12 +3,11 @@
 use crate::config::{StreamConfig, coding};
 use crate::event::{DigitSource, Event};
 use crate::leg::Leg;
-use crate::one_way::OPUS_SILENT_MAX;
 use crate::outbox::Outbox;
 use crate::send::Origin;
 use core::net::SocketAddr;
 use senim_audio::dtmf::Detector;
-use senim_audio::{Band, Coding, DECODED_MAX, Decoder};
+use senim_audio::{Band, Coding, DECODED_MAX, Decoder, OPUS_SILENT_BYTES_MAX};
 use senim_base::Instant;
 use senim_rtp::{Admit, Arrival, Digit, Event as TelephoneEvent, Packet};
 use senim_sdp::Codec;
@@ -69,7 +68,7 @@ impl Leg {
         self.note_alive(now, out);
         let header = packet.header;
         let rests = header.payload_type == COMFORT_NOISE
-            || config.codec == Codec::Opus && packet.payload.len() <= OPUS_SILENT_MAX;
+            || config.codec == Codec::Opus && packet.payload.len() <= OPUS_SILENT_BYTES_MAX;
         self.one_way.heard(self.id, rests, now, out);
         let arrival =
             self.receiver.packet(header.ssrc, header.seq, (header.timestamp, config.codec.clock_hz()), now);

@@ -8,7 +8,7 @@ use crate::slot::SAMPLES_MAX;
 use senim_audio::conceal::Concealer;
 use senim_audio::{Band, Coding, DECODED_MAX, Decoder, noise, stretch};
 use senim_base::{Instant, LegId};
-use senim_rtp::{Advice, Arrival, DELAY_MAX, Incoming, Next, PLAYOUT_PAYLOAD_MAX, Playout, PlayoutFigures};
+use senim_rtp::{Advice, Arrival, DELAY_MAX, Incoming, Next, PLAYOUT_PAYLOAD_MAX, Playout};
 use senim_sdp::Codec;
 
 /// Samples of the longest packet, with what may be added to it.
@@ -84,12 +84,6 @@ impl Mouth {
     /// Something comes out of it when it is asked.
     pub(crate) fn flows(&self) -> bool {
         self.len > 0 || self.noise.is_some() || !self.playout.is_idle()
-    }
-
-    /// How long packets wait here on average, and what became of them.
-    #[allow(dead_code, reason = "for the leg's report")]
-    pub(crate) fn figures(&self) -> (core::time::Duration, PlayoutFigures) {
-        (self.playout.delay(), self.playout.figures())
     }
 
     /// The mouth says something.

@@ -1,5 +1,6 @@
 //! Sound that goes one way only is the commonest fault of calls over networks, and neither party can tell what it is. A
-//! party that should be heard and is not, or that reports to hear nothing, is told of within three seconds.
+//! party that should be heard and is not is told of within three seconds; one that hears nothing, by the second of its own
+//! reports that says so (RTCP comes every five seconds or so).
 //!
 //! Not expected is who is held, whom nobody hears and nobody records, and who said that he is silent (comfort noise, or a
 //! packet of Opus without sound).
@@ -17,8 +18,6 @@ const AFTER: Duration = Duration::from_millis(2_500);
 /// Packets that went out between two reports of the peer, none of which it received: then it is deaf. Three seconds of
 /// 20 ms.
 const UNHEARD_MIN: u64 = 150;
-/// A packet of Opus of so few bytes holds no sound (RFC 7587 section 3.1.3).
-pub(crate) const OPUS_SILENT_MAX: usize = 2;
 
 /// What is expected of a leg, and what came.
 #[derive(Debug, Default)]

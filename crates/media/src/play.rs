@@ -34,14 +34,10 @@ impl Play {
         // Each clip may be passed once without giving a sample; then the list is empty and the play is over.
         let mut barren = 0;
         loop {
-            let Some(id) = self.clips.get(self.clip) else {
-                if self.repeat && barren <= self.clips.len() && !self.clips.is_empty() {
-                    self.clip = 0;
-                    continue;
-                }
+            let Some(id) = self.current(barren) else {
                 return Filled::Last { samples: filled, completed: !self.missing };
             };
-            let rest = match bank.clip(*id).and_then(|clip| clip.bytes(coding)) {
+            let rest = match bank.clip(id).and_then(|clip| clip.bytes(coding)) {
                 Some(sound) => sound.get(self.sample..).unwrap_or(&[]),
                 None => {
                     self.missing = true;
@@ -71,14 +67,7 @@ impl Play {
     pub(crate) fn packet<'b>(&mut self, bank: &'b Bank) -> Option<&'b [u8]> {
         let mut barren = 0;
         loop {
-            let Some(id) = self.clips.get(self.clip) else {
-                if self.repeat && barren <= self.clips.len() && !self.clips.is_empty() {
-                    self.clip = 0;
-                    continue;
-                }
-                return None;
-            };
-            let clip = bank.clip(*id);
+            let clip = bank.clip(self.current(barren)?);
             if let Some(packet) = clip.and_then(|clip| clip.packet(self.sample)) {
                 self.sample += PACKET_SAMPLES;
                 return Some(packet);
@@ -88,6 +77,15 @@ impl Play {
             self.sample = 0;
             barren += 1;
         }
+    }
+
+    /// The clip whose turn it is, behind the last one the first again if it goes on for ever; `None` behind the last, and
+    /// when so many in a row gave nothing that none will.
+    fn current(&mut self, barren: usize) -> Option<ClipId> {
+        if self.clip >= self.clips.len() && self.repeat && barren <= self.clips.len() {
+            self.clip = 0;
+        }
+        self.clips.get(self.clip).copied()
     }
 
     /// Every clip so far was in the bank.

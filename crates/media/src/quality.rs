@@ -5,11 +5,10 @@ use crate::event::Event;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use senim_rtp::{Impairment, Path, ReportBlock};
-use senim_sdp::Codec;
 use serde::{Deserialize, Serialize};
 
-/// What every decoder of a telephone makes of loss: G.711 with concealment (G.113 appendix I, table I.4). For G.722 and
-/// Opus there is no value of the narrow-band scale; theirs is not better than this one's.
+/// What every decoder of a telephone makes of loss, whatever its codec: G.711 with concealment (G.113 appendix I, table
+/// I.4). For G.722 and Opus the narrow-band scale has no values of their own.
 const CONCEALED: Impairment = Impairment { ie: 0.0, bpl: 25.1 };
 /// A change of the score that is told, in hundredths.
 const TOLD_STEP: u16 = 20;
@@ -86,17 +85,11 @@ impl Leg {
         let way = f64::from(self.reports.round_trip_us().unwrap_or(0)) / 2_000.0;
         let evened = 2.0 * f64::from(self.receiver.jitter_us()) / 1_000.0;
         let path = Path {
-            codec: impairment(config.codec),
+            codec: CONCEALED,
             loss,
             burst: self.receiver.burst_ratio(),
             delay_ms: way + evened + f64::from(config.ptime_ms()),
         };
         (path.mos() * 100.0).round() as u16
-    }
-}
-
-fn impairment(codec: Codec) -> Impairment {
-    match codec {
-        Codec::Pcma | Codec::Pcmu | Codec::G722 | Codec::Opus => CONCEALED,
     }
 }

@@ -10,7 +10,6 @@ use senim_media::{Event, Order, StreamConfig};
 use senim_net::media::{MediaPool, MediaSettings, ORDERS_MAX, OrderFault};
 use senim_recorder::Frame;
 use senim_rtp::{Header, Kind, Packet};
-use senim_sdp::{Codec, Direction};
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -95,21 +94,7 @@ impl Phone {
 
     fn config(&self) -> StreamConfig {
         let remote = self.address();
-        StreamConfig {
-            remote,
-            remote_rtcp: remote,
-            rtcp_mux: true,
-            signalling_peer: remote.ip(),
-            codec: Codec::Pcma,
-            send_payload_type: 8,
-            receive_payload_type: 8,
-            send_telephone_event: Some(101),
-            receive_telephone_event: Some(101),
-            telephone_event_hz: 8_000,
-            opus: Default::default(),
-            send_ptime_ms: 20,
-            direction: Direction::SendRecv,
-        }
+        StreamConfig { remote_rtcp: remote, rtcp_mux: true, ..StreamConfig::of_telephone(remote) }
     }
 
     fn say(&self, to: u16, n: u16, hz: f32) {

@@ -9,7 +9,6 @@ use senim_base::{CallId, Instant, LegId, PlayId, RecordingId, TrackId};
 use senim_media::{Event, Order, StreamConfig};
 use senim_net::media::{MediaPool, MediaSettings};
 use senim_rtp::Header;
-use senim_sdp::{Codec, Direction};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::UdpSocket;
@@ -51,22 +50,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const WARM: u16 = 100;
 const PACKETS: u16 = 300;
 
-fn config(remote: SocketAddr) -> StreamConfig {
-    StreamConfig {
-        remote,
-        remote_rtcp: remote,
-        rtcp_mux: true,
-        signalling_peer: remote.ip(),
-        codec: Codec::Pcma,
-        send_payload_type: 8,
-        receive_payload_type: 8,
-        send_telephone_event: Some(101),
-        receive_telephone_event: Some(101),
-        send_ptime_ms: 20,
-        telephone_event_hz: 8_000,
-        opus: Default::default(),
-        direction: Direction::SendRecv,
+/// Waits for something that the media thread is to do.
+fn until(is_so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "it was not done");
+        std::thread::yield_now();
     }
+}
+
+fn config(remote: SocketAddr) -> StreamConfig {
+    StreamConfig { remote_rtcp: remote, rtcp_mux: true, ..StreamConfig::of_telephone(remote) }
 }
 
 #[test]
@@ -105,6 +99,7 @@ fn a_warm_media_thread_allocates_nothing_for_packets() {
     order(Order::Play { leg: P, play: PlayId(1), clips: vec![clip], repeat: true });
     let stranger = UdpSocket::bind((LOOPBACK, 0)).unwrap();
     let say = |n: u16| {
+        let before = pool.figures().received;
         let mut packet = [0x55; 172];
         let timestamp = u32::from(n) * 160;
         Header { payload_type: 8, seq: n, timestamp, ssrc: 5, marker: false }.write(&mut packet);
@@ -112,12 +107,15 @@ fn a_warm_media_thread_allocates_nothing_for_packets() {
             phone.send_to(&packet, (LOOPBACK, *port)).unwrap();
         }
         stranger.send_to(&packet[..11], (LOOPBACK, phones[1].1)).unwrap();
-        std::thread::sleep(Duration::from_millis(5));
+        until(|| pool.figures().received >= before + 4);
     };
     (0..WARM).for_each(say);
+    // And a clip of half a second beside what was passed on.
+    until(|| pool.figures().sent >= 2 * u64::from(WARM) + 25);
     let (before, figures) = (ALLOCATIONS.load(Ordering::Relaxed), pool.figures());
     assert!(before > 0, "the counter counts: opening allocates");
     (WARM..WARM + PACKETS).for_each(say);
+    until(|| pool.figures().sent - figures.sent >= 2 * u64::from(PACKETS) + 50);
     let after = pool.figures();
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
     let (received, sent) = (after.received - figures.received, after.sent - figures.sent);

@@ -20,7 +20,11 @@ pub(crate) fn page(board: &Board) -> String {
         ("calls_refused", "Calls refused before they were answered", t.refused),
         ("calls_refused_crowded", "Of those, for want of time: the machine is too small", t.refused_crowded),
         ("calls_refused_full", "Of those, since no media thread had room", t.refused_full),
-        ("sound_one_way", "Times that a party was not heard, or heard nothing, for three seconds", t.one_way),
+        (
+            "sound_one_way",
+            "Times that a party was not heard for three seconds, or reported to hear nothing",
+            t.one_way,
+        ),
         ("sip_silenced", "SIP messages of strangers that got silence", t.sip_silenced),
         ("sip_turned_away", "SIP of strangers that found no room", t.sip_turned_away),
         ("sip_turned_away_known", "SIP of trunks and softphones that found no room", t.sip_turned_away_known),

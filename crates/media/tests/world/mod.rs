@@ -11,7 +11,7 @@ use senim_rtp::{
     Digit, Event as TelephoneEvent, EventDetector, EventSender, Header, MasterKey, Opener, Packet,
     SRTP_OVERHEAD_MAX, Sealer, Step, Suite,
 };
-use senim_sdp::{Codec, Direction};
+use senim_sdp::Codec;
 use std::collections::BTreeMap;
 
 pub(crate) struct Sent {
@@ -116,22 +116,7 @@ pub(crate) fn bytes(header: Header, payload: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn config(remote: &str) -> StreamConfig {
-    let remote: SocketAddr = remote.parse().unwrap();
-    StreamConfig {
-        remote,
-        remote_rtcp: SocketAddr::new(remote.ip(), remote.port() + 1),
-        rtcp_mux: false,
-        signalling_peer: remote.ip(),
-        codec: Codec::Pcma,
-        send_payload_type: 8,
-        receive_payload_type: 8,
-        send_telephone_event: Some(101),
-        receive_telephone_event: Some(101),
-        telephone_event_hz: 8_000,
-        opus: Wishes::default(),
-        send_ptime_ms: 20,
-        direction: Direction::SendRecv,
-    }
+    StreamConfig::of_telephone(remote.parse().unwrap())
 }
 
 /// The same for a phone that speaks this codec.

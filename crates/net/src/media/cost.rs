@@ -39,6 +39,8 @@ pub(crate) fn of_a_datagram(clock: &impl Fn() -> Instant) -> io::Result<u32> {
 #[derive(Debug, Default)]
 pub struct Meter {
     at: Instant,
+    /// Processors that the program may use.
+    cores: u64,
     program: Duration,
     workers: Vec<Read>,
 }
@@ -55,14 +57,14 @@ struct Read {
 impl Meter {
     /// One that begins at `now`.
     pub fn new(now: Instant) -> Meter {
-        Meter { at: now, program: program(), workers: Vec::new() }
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        Meter { at: now, cores, program: program(), workers: Vec::new() }
     }
 
     /// Since the last reading.
     pub fn read(&mut self, pool: &MediaPool, now: Instant) -> Load {
         let past_us = (now.since(self.at).as_micros() as u64).max(1);
         let program = program();
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let used = program.saturating_sub(self.program).as_micros() as u64;
         self.workers.resize(pool.threads.len(), Read::default());
         let (mut busiest, mut packets, mut met, mut late_us, mut ring) = (0, 0, 0, 0, 0);
@@ -80,7 +82,7 @@ impl Meter {
         Load {
             workers: pool.threads.len() as u32,
             busiest: share(busiest, past_us),
-            program: share(used, past_us * cores),
+            program: share(used, past_us * self.cores),
             packets: share(packets, past_us),
             late: Duration::from_micros(late_us.checked_div(met).unwrap_or(0)),
             ring,

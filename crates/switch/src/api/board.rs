@@ -200,7 +200,7 @@ pub struct Totals {
     /// Of those, because the media threads or the recorder had no room for another call.
     #[serde(default)]
     pub refused_full: u64,
-    /// Times that a party was not heard, or heard nothing, for three seconds.
+    /// Times that a party was not heard for three seconds, or reported to hear nothing.
     #[serde(default)]
     pub one_way: u64,
     /// Appeals registered.
